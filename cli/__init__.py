@@ -1,0 +1,1 @@
+"""The `dedup` command: what people type, and what it prints."""

@@ -1,0 +1,1 @@
+"""Bytes to record: the one pass over every image."""

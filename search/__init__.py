@@ -1,0 +1,1 @@
+"""Records to candidate pairs, and one image to its neighbours."""

@@ -1,0 +1,31 @@
+"""What a listing says of one stored object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One stored object.
+
+    Attributes:
+        uri: the absolute path of a file, or `az://account/container/name`. Never holds a secret.
+        size: bytes.
+        etag: changes whenever the content does. For a file, its modification time and size.
+        last_modified: seconds since the epoch, UTC.
+        content_md5: 16 bytes where the service gives one. It nominates, it proves nothing:
+            clients can set it.
+        object_id: the same for two names of one object (hard links, symbolic links); "" where
+            the source has no such thing.
+        refusal: why the source will not read this blob (archived tier, a FIFO, a broken link);
+            "" when it can be read.
+    """
+
+    uri: str
+    size: int
+    etag: str
+    last_modified: float
+    content_md5: bytes | None = None
+    object_id: str = ""
+    refusal: str = ""

@@ -1,0 +1,51 @@
+"""The seam to wherever images are stored: a folder, Azure Blob, or a test that injects faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage.blob import Blob
+
+
+@dataclass(slots=True)
+class SourceTraffic:
+    """What a source has done so far, for the report at the end of a run."""
+
+    list_requests: int = 0
+    read_requests: int = 0
+    bytes_read: int = 0
+    retries: int = 0
+
+
+class Source(Protocol):
+    """A readable set of blobs. Implementations are safe to use from several threads."""
+
+    @property
+    def uri(self) -> str:
+        """The canonical root, without secrets; every blob's URI starts with it."""
+
+    @property
+    def traffic(self) -> SourceTraffic:
+        """Requests and bytes so far."""
+
+    def list(self) -> Iterator[Blob]:
+        """Every image-like blob below the root, in bounded memory.
+
+        Raises:
+            SourceNotFound, CredentialsError, SourceUnavailable
+        """
+
+    def read(self, blob: Blob) -> bytes:
+        """The whole content, which is the content of the listed ETag.
+
+        Raises:
+            BlobVanished, BlobChanged, BlobUnreadable, SourceUnavailable
+        """
+
+    def stat(self, uri: str) -> Blob | None:
+        """The blob of that URI as it is now; None when there is none."""
+
+    def close(self) -> None:
+        """Release connections."""

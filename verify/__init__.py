@@ -1,0 +1,1 @@
+"""Candidate pair to verdict: may one of the two be deleted for the other?"""
