@@ -1,0 +1,81 @@
+# What people run is what CI runs: .ci/run calls `check` and `test` with its own VENV.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?=
+INSTALLED := $(VENV)/.installed
+AZURITE := node_modules/.package-lock.json
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: help install demo test check format lock clean
+
+help:
+	@echo "make demo     install, build a small gallery, index it, resolve it"
+	@echo "make test     install (with the Azure emulator from npm) and run all the tests"
+	@echo "make check    formatting, lint, types and import arrows"
+	@echo "make install  only make $(VENV) with everything in requirements.lock"
+	@echo "make format   rewrite the code as the formatter wants it"
+	@echo "make lock     choose new versions and write requirements.lock"
+	@echo "make clean    remove what the targets above made"
+
+install: $(INSTALLED)
+
+# pip checks every file against the hashes of the lock; --no-deps because the lock is complete and
+# leaves out on purpose what [tool.uv] in pyproject.toml overrides.
+$(INSTALLED): requirements.lock pyproject.toml
+	@bash .ci/make_venv "$(VENV)" "$(PYTHON)"
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(AZURITE): package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "make: npm is not here. The tests run the Azure emulator from npm: install Node.js (with npm) and run this again." >&2; exit 1; }
+	npm ci --no-audit --no-fund
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python docs/examples/make_gallery.py demo/gallery
+	$(BIN)/dedup index demo/gallery --index demo/index
+	$(BIN)/dedup resolve --index demo/index --out demo/lists
+	@echo
+	@echo "The gallery is in          demo/gallery  (copies are named after their original)"
+	@echo "Files to keep and why      demo/lists/keep.csv"
+	@echo "Files to delete, for what  demo/lists/delete.csv"
+	@echo "Groups side by side        demo/lists/report.html"
+	@echo "Try a query                $(BIN)/dedup query demo/gallery/chelsea.png --index demo/index"
+
+test: $(INSTALLED) $(AZURITE)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --universal: one lock for every Python from 3.11 on; --fork-strategy fewest: one version of each
+# package wherever that is possible, so that two machines disagree as little as can be.
+lock:
+	@bash .ci/make_venv "$(VENV)" "$(PYTHON)"
+	$(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	  --fork-strategy fewest --extra openvino --extra matchers --extra dev \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --no-emit-package opencv-python --no-emit-package gdown --no-emit-package poselib \
+	  --no-emit-package beautifulsoup4 --no-emit-package soupsieve --no-emit-package pysocks \
+	  --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) node_modules demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache
