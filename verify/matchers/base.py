@@ -123,15 +123,23 @@ class WorkingImage:
 
 
 def working_image(
-    image: U8, smallest: int = SMALLEST_LONG_SIDE, largest: int = LARGEST_LONG_SIDE
+    image: U8,
+    smallest: int = SMALLEST_LONG_SIDE,
+    largest: int = LARGEST_LONG_SIDE,
+    multiple: int = 1,
 ) -> WorkingImage:
-    """Brings the longer side of an image, uint8 (h, w[, 3]), into smallest..largest."""
+    """Brings the longer side of an image, uint8 (h, w[, 3]), into smallest..largest.
+
+    Both sides become whole multiples of `multiple`, as networks with strides want them.
+    """
     frame = size_of(image)
     longer = max(frame.width, frame.height)
     factor = smallest / longer if longer < smallest else min(1.0, largest / longer)
-    if factor == 1.0:
+    width, height = (
+        max(1, round(side * factor / multiple)) * multiple for side in (frame.width, frame.height)
+    )
+    if (width, height) == (frame.width, frame.height):
         return WorkingImage(np.ascontiguousarray(image), frame, (1.0, 1.0))
-    width, height = max(1, round(frame.width * factor)), max(1, round(frame.height * factor))
     interpolation = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
     pixels = cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=interpolation)
     return WorkingImage(
