@@ -1,0 +1,282 @@
+"""Every setting of every command, from four places: flags, environment, `dedup.toml`, defaults.
+
+One name everywhere: the flag `--max-requests-per-second`, the variable
+`DEDUP_MAX_REQUESTS_PER_SECOND` and the key `max_requests_per_second` of dedup.toml are the same
+setting. What stands earlier in this list wins: flags, environment, dedup.toml, default.
+Secrets are no settings: they come from the variables Azure's own tools read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from storage.errors import UsageError
+
+CONFIG_FILE = "dedup.toml"
+ENVIRONMENT_PREFIX = "DEDUP_"
+CONFIG_VARIABLE = "DEDUP_CONFIG"
+CONNECTION_STRING_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
+
+RUNTIMES = ("auto", "openvino", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+STRICTNESSES = ("safe", "balanced", "loose")
+MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")
+
+
+def _default_workers() -> int:
+    """The cores this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a command runs with. Made by `load_settings`, which has checked every value.
+
+    Attributes:
+        index: the index directory.
+        model: names of the embedding models, in the order given.
+        weights: pairs of a model's or matcher's name and the file its weights are in.
+        workers: processes that decode images.
+        max_requests_per_second: reads of a cloud source, a second.
+        account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
+        connection_string: from AZURE_STORAGE_CONNECTION_STRING; never printed.
+        preview_size: longer side of the stored previews, pixels.
+        image_timeout: seconds one image may take before it counts as unreadable.
+        max_megapixels: images larger than this are unreadable (decompression bombs).
+        runtime, device: what computes embeddings, and where.
+        top: neighbours of a query.
+        verify: whether a query's neighbours are verified.
+        matcher: keypoint matchers, tried in this order until one aligns the pair.
+        out: the folder for the lists.
+        strictness: safe, balanced or loose.
+        prefer: rules for choosing the keeper, most important first.
+        json: print the result as JSON on standard output.
+    """
+
+    index: Path = Path("dedup-index")
+    model: tuple[str, ...] = ("efficientnet_lite0",)
+    weights: tuple[tuple[str, Path], ...] = ()
+    workers: int = 1
+    max_requests_per_second: float = 35.0
+    account_url: str = ""
+    connection_string: str = ""
+    preview_size: int = 640
+    image_timeout: float = 60.0
+    max_megapixels: float = 200.0
+    runtime: str = "auto"
+    device: str = "auto"
+    top: int = 10
+    verify: bool = True
+    matcher: tuple[str, ...] = ("orb", "sift")
+    out: Path = Path("dedup-lists")
+    strictness: str = "safe"
+    prefer: tuple[str, ...] = ()
+    json: bool = False
+
+    def weights_of(self, name: str) -> Path | None:
+        """The file configured for the model or matcher of that name; None when there is none."""
+        return dict(self.weights).get(name)
+
+
+class _Invalid(Exception):
+    """A value that does not fit; the message says what would."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Invalid("a text")
+    return value
+
+
+def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value:
+        raise _Invalid("a path")
+    return Path(value).expanduser()
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise _Invalid("true or false")
+
+
+def _number(low: float, high: float, is_whole: bool) -> Callable[[object], Any]:
+    kind = "a whole number" if is_whole else "a number"
+    expected = f"{kind} from {low:g} to {high:g}"
+
+    def parse(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise _Invalid(expected)
+        try:
+            number = int(value) if is_whole and not isinstance(value, float) else float(value)
+        except ValueError:
+            raise _Invalid(expected) from None
+        if not low <= number <= high or (is_whole and number != int(number)):
+            raise _Invalid(expected)
+        return int(number) if is_whole else number
+
+    return parse
+
+
+def _one_of(allowed: Sequence[str]) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in allowed:
+            raise _Invalid("one of " + ", ".join(allowed))
+        return str(value)
+
+    return parse
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Several names: a list in dedup.toml, repeated flags, or commas in the environment."""
+    items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)) or not all(isinstance(i, str) and i for i in items):
+        raise _Invalid("a name or a list of names")
+    return tuple(dict.fromkeys(items))
+
+
+def _some_of(allowed: Sequence[str]) -> Callable[[object], tuple[str, ...]]:
+    def parse(value: object) -> tuple[str, ...]:
+        names = _texts(value)
+        if not names or not set(names) <= set(allowed):
+            raise _Invalid("one or more of " + ", ".join(allowed))
+        return names
+
+    return parse
+
+
+def _models(value: object) -> tuple[str, ...]:
+    models = _texts(value)
+    if not models:
+        raise _Invalid("at least one model (dedup models lists them)")
+    return models
+
+
+def _weights(value: object) -> tuple[tuple[str, Path], ...]:
+    """NAME=PATH, several of them, or a table of dedup.toml."""
+    if isinstance(value, Mapping):
+        return tuple((_text(name), _path(path)) for name, path in value.items())
+    pairs = []
+    for item in _texts(value):
+        name, separator, path = item.partition("=")
+        if not (name and separator and path):
+            raise _Invalid("NAME=PATH, the model's name and the file with its weights")
+        pairs.append((name, Path(path).expanduser()))
+    return tuple(pairs)
+
+
+_PARSERS: dict[str, Callable[[object], Any]] = {
+    "index": _path,
+    "model": _models,
+    "weights": _weights,
+    "workers": _number(1, 1024, is_whole=True),
+    "max_requests_per_second": _number(0.1, 100_000, is_whole=False),
+    "account_url": _text,
+    "preview_size": _number(160, 4096, is_whole=True),
+    "image_timeout": _number(1, 3600, is_whole=False),
+    "max_megapixels": _number(0.01, 10_000, is_whole=False),
+    "runtime": _one_of(RUNTIMES),
+    "device": _one_of(DEVICES),
+    "top": _number(1, 10_000, is_whole=True),
+    "verify": _boolean,
+    "matcher": _some_of(MATCHERS),
+    "out": _path,
+    "strictness": _one_of(STRICTNESSES),
+    "prefer": _texts,
+    "json": _boolean,
+}
+
+SETTING_NAMES = tuple(field.name for field in fields(Settings) if field.name in _PARSERS)
+
+
+def load_settings(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str],
+    working_directory: Path,
+    config: Path | None = None,
+) -> Settings:
+    """Merge and check the settings of one run.
+
+    Args:
+        flags: what was given on the command line, by setting name; None means not given.
+        environment: the process's environment.
+        working_directory: where dedup.toml is looked for.
+        config: another configuration file (`--config`), which then must exist.
+
+    Raises:
+        UsageError: an unknown key or a value that does not fit, with where it was found.
+    """
+    values: dict[str, Any] = {"workers": _default_workers()}
+    path = config
+    if path is None and environment.get(CONFIG_VARIABLE):
+        path = Path(environment[CONFIG_VARIABLE])
+    must_exist = path is not None
+    path = path if path is not None else working_directory / CONFIG_FILE
+    if must_exist or path.is_file():
+        for key, value in _read_toml(path).items():
+            values[key] = _parse(key, value, origin=f"{key} in {path}", file=path)
+    for variable, text in sorted(environment.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
+            key = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            if text:
+                values[key] = _parse(key, text, origin=f"the environment variable {variable}")
+    for key, flag in flags.items():
+        if flag is not None and flag != []:
+            values[key] = _parse(key, flag, origin=_flag_name(key))
+    values["connection_string"] = environment.get(CONNECTION_STRING_VARIABLE, "")
+    return Settings(**values)
+
+
+def _flag_name(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"The configuration file {path} cannot be read ({error.strerror or error}).",
+            "Check the path given with --config or DEDUP_CONFIG.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The configuration file {path} is no valid TOML: {error}.",
+            'Write one setting a line, as in: workers = 4, or index = "dedup-index".',
+        ) from error
+
+
+def _parse(key: str, value: object, origin: str, file: Path | None = None) -> Any:
+    parser = _PARSERS.get(key)
+    if parser is None:
+        close = difflib.get_close_matches(key, SETTING_NAMES, n=3)
+        where = f"in {file}" if file else f"({origin})"
+        remedy = (
+            f"Did you mean {' or '.join(close)}?"
+            if close
+            else f"The settings are: {', '.join(SETTING_NAMES)}."
+        )
+        raise UsageError(f"There is no setting {key!r} {where}.", remedy)
+    try:
+        return parser(value)
+    except _Invalid as invalid:
+        raise UsageError(
+            f"{origin} is {_shown(value)}, which is not possible.", f"It must be {invalid}."
+        ) from None
+
+
+def _shown(value: object) -> str:
+    return repr(list(value) if isinstance(value, tuple) else value)

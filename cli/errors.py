@@ -1,0 +1,42 @@
+"""What a person sees when a command fails: one line and an exit code, or, for a bug, a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from typer.core import TyperGroup
+
+from storage.errors import DedupError, ExitCode
+
+
+def one_line(error: DedupError) -> str:
+    """The message and the remedy without line breaks, as `dedup: MESSAGE REMEDY`."""
+    return f"dedup: {' '.join(str(error).split())}"
+
+
+def print_error(error: DedupError) -> None:
+    """Write the line to standard error."""
+    print(one_line(error), file=sys.stderr)
+
+
+class DedupGroup(TyperGroup):
+    """Runs a command and turns what it raises into the documented exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except DedupError as error:
+            print_error(error)
+            ctx.exit(int(error.exit_code))
+        except KeyboardInterrupt:
+            print("dedup: stopped; run the same command again to carry on", file=sys.stderr)
+            ctx.exit(int(ExitCode.INTERRUPTED))
+        except BrokenPipeError:
+            # The reader (`| head`) has what it wanted. Without this, Python would complain again
+            # when it flushes standard output at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(int(ExitCode.OK))

@@ -1,0 +1,128 @@
+"""`dedup index`: one pass over every image of the sources."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from cli.config import Settings
+from cli.options import (
+    AccountUrlOption,
+    ConfigOption,
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    RateOption,
+    RuntimeOption,
+    WeightsOption,
+    settings_from,
+)
+
+EXAMPLE = (
+    "Examples:\n\n\b\n"
+    "  dedup index ~/Pictures\n"
+    "  dedup index az://photos/2024 --account-url https://ACCOUNT.blob.core.windows.net "
+    "--index big-index"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("index", epilog=EXAMPLE, no_args_is_help=True)(_command)
+
+
+def _command(
+    source: Annotated[
+        list[str],
+        typer.Argument(help="A folder, az://CONTAINER[/PREFIX], or the https address of either."),
+    ],
+    index: IndexOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="Embedding model; repeat for several. `dedup models` lists them. "
+            "Default: efficientnet_lite0",
+        ),
+    ] = None,
+    weights: WeightsOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", help="Processes that decode. Default: one a core"),
+    ] = None,
+    max_requests_per_second: RateOption = None,
+    account_url: AccountUrlOption = None,
+    preview_size: Annotated[
+        int | None,
+        typer.Option(
+            "--preview-size", metavar="PX", help="Longer side of stored previews. Default: 640"
+        ),
+    ] = None,
+    image_timeout: Annotated[
+        float | None,
+        typer.Option("--image-timeout", metavar="S", help="Seconds per image. Default: 60"),
+    ] = None,
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            "--max-megapixels", metavar="MP", help="Larger images count as unreadable. Default: 200"
+        ),
+    ] = None,
+    runtime: RuntimeOption = None,
+    device: DeviceOption = None,
+    json: JsonOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Read every new or changed image once and store what is needed to find its duplicates.
+
+    Run it again after the collection has changed, or after a stop: it carries on from there.
+    """
+    settings = settings_from(
+        config,
+        index=index,
+        model=model,
+        weights=weights,
+        workers=workers,
+        max_requests_per_second=max_requests_per_second,
+        account_url=account_url,
+        preview_size=preview_size,
+        image_timeout=image_timeout,
+        max_megapixels=max_megapixels,
+        runtime=runtime,
+        device=device,
+        json=json,
+    )
+    run(source, settings)
+
+
+def run(locations: list[str], settings: Settings) -> None:
+    """Index the sources and print the summary.
+
+    Raises:
+        DedupError: as the sources, the index directory, the models and the pass raise it.
+    """
+    from cli.index_summary import print_summary
+    from cli.loading import decode_limits, load_embedders, open_sources
+    from cli.output import print_json
+    from cli.progress import index_listener
+    from indexer.index_pass import IndexOptions, index
+    from storage.index_directory import IndexDirectory
+
+    with ExitStack() as stack:
+        sources = open_sources(locations, settings, stack)
+        embedders = load_embedders(settings)
+        directory = IndexDirectory.create(settings.index)
+        options = IndexOptions(
+            workers=settings.workers,
+            preview_size=settings.preview_size,
+            limits=decode_limits(settings),
+            image_timeout=settings.image_timeout,
+        )
+        with index_listener(is_quiet=settings.json) as listener:
+            report = index(sources, directory, embedders, options, listener)
+    if settings.json:
+        print_json(report)
+    else:
+        print_summary(report, settings.index)

@@ -1,0 +1,112 @@
+"""`dedup info`: what an index holds, how large it is, and whether it is sound."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cli.config import Settings
+from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
+
+EXAMPLE = "Example:\n\n\b\n  dedup info --index big-index"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("info", epilog=EXAMPLE)(_command)
+
+
+def _command(
+    index: IndexOption = None, json: JsonOption = None, config: ConfigOption = None
+) -> None:
+    """Show what an index holds: blobs, images, models, sizes, health, and its last run."""
+    run(settings_from(config, index=index, json=json))
+
+
+def run(settings: Settings) -> None:
+    """Print what the index holds.
+
+    Raises:
+        IndexDirectoryError: it is no index, or cannot be read.
+    """
+    from cli.output import print_json
+
+    information = describe_index(settings.index)
+    if settings.json:
+        print_json(information)
+    else:
+        _print(information)
+
+
+def describe_index(path: Path) -> dict[str, Any]:
+    """Everything `dedup info` says, as plain data.
+
+    Raises:
+        IndexDirectoryError: it is no index, or cannot be read.
+    """
+    from search.index_set import IndexSet, SearchOptions
+    from storage.catalog import Catalog
+    from storage.index_directory import IndexDirectory
+    from storage.records import BlobStatus
+
+    directory = IndexDirectory.open(path)
+    with Catalog.open_reader(directory.catalog_path) as catalog:
+        parameters = catalog.parameters()
+        counts = catalog.blob_counts
+        sources: Counter[str] = Counter(entry.source for entry in catalog.blobs())
+        runs = list(catalog.runs())
+        return {
+            "index": str(directory.path.resolve()),
+            "blobs": sum(counts.values()),
+            "indexed": counts.get(BlobStatus.INDEXED, 0),
+            "unreadable": counts.get(BlobStatus.UNREADABLE, 0),
+            "images": catalog.image_count,
+            "removed_images": catalog.removals,
+            "sources": dict(sorted(sources.items())),
+            "parameters": parameters,
+            "search": IndexSet.open(directory, catalog, SearchOptions()).describe(),
+            "catalog_bytes": _disk_use(directory.catalog_path),
+            "search_bytes": _disk_use(directory.faiss_path),
+            "last_run": runs[-1] if runs else None,
+        }
+
+
+def _disk_use(folder: Path) -> int:
+    """Bytes on disk: LMDB's file is sparse, its length says nothing."""
+    if not folder.is_dir():
+        return 0
+    return sum(
+        path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def _print(information: dict[str, Any]) -> None:
+    from cli.output import bytes_text, printable
+
+    print(f"index       {printable(information['index'])}")
+    print(
+        f"blobs       {information['blobs']:,}: {information['indexed']:,} indexed, "
+        f"{information['unreadable']:,} unreadable"
+    )
+    print(f"images      {information['images']:,} different contents")
+    for source, count in information["sources"].items():
+        print(f"source      {printable(source)}  ({count:,} blobs)")
+    parameters = information["parameters"]
+    if parameters is None:
+        print("models      none yet: nothing has been indexed")
+    else:
+        for model in parameters.models:
+            print(
+                f"model       {model.name}: {model.dimension} dimensions, {model.input_size} px, "
+                f"{model.runtime}, weights {model.fingerprint[:12]}"
+            )
+        print(f"previews    {parameters.preview_size} px")
+    for line in information["search"]:
+        print(f"search      {line}")
+    print(
+        f"on disk     {bytes_text(information['catalog_bytes'])} catalog, "
+        f"{bytes_text(information['search_bytes'])} search indexes"
+    )
+    print(f"last run    {information['last_run'] or 'none'}")

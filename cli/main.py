@@ -1,0 +1,66 @@
+"""The `dedup` command. Each command is a module of its own, imported only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from cli import doctor, index, info, models, query, resolve
+from cli.errors import DedupGroup
+
+app = typer.Typer(
+    name="dedup",
+    cls=DedupGroup,
+    help="Find the duplicates in a large collection of images and say which to keep.",
+    epilog=(
+        "Example:\n\n\b\n  dedup index ~/Pictures\n  dedup resolve\n\n"
+        "Exit codes: 0 done, 1 a bug, 2 usage, 3 source, 4 credentials, 5 index, 6 disk, "
+        "7 model, 8 index in use, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # Plain text: brackets in the help are brackets, and it looks the same in a log.
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if not is_wanted:
+        return
+    try:
+        print(f"dedup {version('dedup')}")
+    except PackageNotFoundError:
+        print("dedup (not installed: running from the source tree)")
+    raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find the duplicates in a large collection of images and say which to keep."""
+
+
+index.register(app)
+query.register(app)
+resolve.register(app)
+info.register(app)
+doctor.register(app)
+models.register(app)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(app(prog_name="dedup"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`dedup models`: which embedding models and matchers there are, and their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import ConfigOption, JsonOption, settings_from
+
+EXAMPLE = "Examples:\n\n\b\n  dedup models\n  dedup models fetch clip:ViT-B-32/laion2b_s34b_b79k"
+LIST_EXAMPLE = "Example:\n\n\b\n  dedup models list --json"
+FETCH_EXAMPLE = "Example:\n\n\b\n  dedup models fetch efficientnet_b7 --to weights/efficientnet_b7.safetensors"
+
+
+def register(app: typer.Typer) -> None:
+    models = typer.Typer(
+        help="List models, or fetch weights for a machine that will be offline.",
+        epilog=EXAMPLE,
+        invoke_without_command=True,
+    )
+    models.callback()(_default)
+    models.command("list", epilog=LIST_EXAMPLE)(_list)
+    models.command("fetch", epilog=FETCH_EXAMPLE, no_args_is_help=True)(_fetch)
+    app.add_typer(models, name="models")
+
+
+def _default(context: typer.Context, json: JsonOption = None, config: ConfigOption = None) -> None:
+    """List models, or fetch weights for a machine that will be offline."""
+    if context.invoked_subcommand is None:
+        _list(json, config)
+
+
+def _list(json: JsonOption = None, config: ConfigOption = None) -> None:
+    """Every model with its licence, dimensions and where its weights are. Checks fingerprints."""
+    from cli.output import print_json
+    from indexer.embedders.registry import list_models
+
+    settings = settings_from(config, json=json)
+    models = list_models()
+    if settings.json:
+        print_json(models)
+        return
+    _print_table(models)
+
+
+def _print_table(models: object) -> None:
+    raise NotImplementedError(models)
+
+
+def _fetch(
+    name: Annotated[str, typer.Argument(help="A name as `dedup models` prints it.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Where to put the weights. Default: the cache"),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Download the weights of a model now, for a machine that will be offline later."""
+    from indexer.embedders.registry import fetch_model
+
+    settings_from(config)
+    print(fetch_model(name, to))

@@ -1,0 +1,79 @@
+"""The options that several commands share, and how a command's flags become its settings.
+
+Every option defaults to None, "not given", so that the environment and dedup.toml can speak.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.config import Settings, load_settings
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option("--index", metavar="DIR", help="The index directory. Default: ./dedup-index"),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings to use. Default: ./dedup.toml, if any"),
+]
+JsonOption = Annotated[
+    bool | None, typer.Option("--json", help="Print the result as JSON on standard output.")
+]
+AccountUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--account-url",
+        metavar="URL",
+        help="https://ACCOUNT.blob.core.windows.net: sign in with this machine's Azure identity.",
+    ),
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-requests-per-second", metavar="R", help="Reads of a cloud source. Default: 35"
+    ),
+]
+MatcherOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--matcher",
+        metavar="NAME",
+        help="Keypoint matcher; repeat to try several in order: orb, sift, loftr, keynet, xfeat, "
+        "disk-lightglue. Default: orb, then sift",
+    ),
+]
+WeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights", metavar="NAME=FILE", help="Weights of a model or matcher; repeat for several."
+    ),
+]
+RuntimeOption = Annotated[
+    str | None,
+    typer.Option("--runtime", metavar="WHAT", help="auto, openvino or torch. Default: auto"),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", metavar="WHERE", help="auto, cpu or cuda. Default: auto")
+]
+StrictnessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strictness",
+        metavar="LEVEL",
+        help="How sure a verdict must be: safe, balanced or loose. Default: safe",
+    ),
+]
+
+
+def settings_from(config: Path | None, **flags: object) -> Settings:
+    """The settings of this run.
+
+    Raises:
+        UsageError: something does not fit, with where it was found.
+    """
+    return load_settings(flags, os.environ, Path.cwd(), config)

@@ -1,0 +1,144 @@
+"""`dedup resolve`: what to keep, what to delete, and why."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.config import Settings
+from cli.options import (
+    ConfigOption,
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    MatcherOption,
+    StrictnessOption,
+    WeightsOption,
+    settings_from,
+)
+
+if TYPE_CHECKING:
+    from storage.catalog import Catalog
+    from storage.index_directory import IndexDirectory
+
+EXAMPLE = (
+    "Examples:\n\n\b\n"
+    "  dedup resolve\n"
+    "  dedup resolve --index big-index --out lists --strictness balanced "
+    "--prefer folder:/photos/originals"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("resolve", epilog=EXAMPLE)(_command)
+
+
+def _command(
+    index: IndexOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where the lists go. Default: ./dedup-lists"),
+    ] = None,
+    strictness: StrictnessOption = None,
+    matcher: MatcherOption = None,
+    prefer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prefer", metavar="RULE", help="Which copy to keep; repeat, most important first."
+        ),
+    ] = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = None,
+    json: JsonOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Find the copies, verify them on pixels, choose keepers, write the lists. Deletes nothing."""
+    settings = settings_from(
+        config,
+        index=index,
+        out=out,
+        strictness=strictness,
+        matcher=matcher,
+        prefer=prefer,
+        weights=weights,
+        device=device,
+        json=json,
+    )
+    run(settings)
+
+
+def run(settings: Settings) -> None:
+    """Resolve the index into lists.
+
+    Raises:
+        DedupError: the index, a model or the folder for the lists cannot be used.
+    """
+    from cli.loading import load_verifier
+    from cli.output import print_json
+    from cli.progress import resolve_listener
+    from cli.resolve_summary import print_summary
+    from resolve.lists import write_lists
+    from resolve.report import write_report
+    from resolve.resolve import ResolveOptions, resolve
+    from resolve.verdicts import CachedVerdicts
+    from search.index_set import IndexSet, SearchOptions, candidate_pairs
+    from storage.index_directory import IndexDirectory
+
+    directory = IndexDirectory.open(settings.index)
+    options = ResolveOptions(prefer=settings.prefer)
+    verifier = load_verifier(settings)
+    require_writable(settings.out)
+    with ExitStack() as stack:
+        catalog, is_writable = _open_catalog(directory, stack)
+        search_options = SearchOptions()
+        indexes = IndexSet.open(directory, catalog, search_options)
+        listener = stack.enter_context(resolve_listener(is_quiet=settings.json))
+        verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
+        candidates = candidate_pairs(catalog, indexes, search_options)
+        resolution = resolve(catalog, candidates, verdicts, options, listener)
+        verdicts.flush()
+        summary = write_lists(resolution, catalog, settings.out)
+        write_report(resolution, catalog, settings.out)
+    if settings.json:
+        print_json(summary)
+    else:
+        print_summary(summary, settings.out, verdicts.computed, verdicts.from_cache)
+
+
+def _open_catalog(directory: IndexDirectory, stack: ExitStack) -> tuple[Catalog, bool]:
+    """The catalog, to write verdicts into it where that is possible."""
+    import sys
+
+    from storage.catalog import Catalog
+    from storage.errors import IndexStorageError
+
+    try:
+        stack.enter_context(directory.write_lock())
+        return stack.enter_context(Catalog.open_writer(directory.catalog_path)), True
+    except IndexStorageError as error:
+        print(f"dedup: verdicts will not be stored for the next run: {error}", file=sys.stderr)
+        return stack.enter_context(Catalog.open_reader(directory.catalog_path)), False
+
+
+def require_writable(folder: Path) -> None:
+    """Fails now rather than after hours of verification.
+
+    Raises:
+        IndexStorageError: no file can be written there.
+    """
+    import tempfile
+
+    from storage.errors import IndexStorageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * 4096)
+    except OSError as error:
+        raise IndexStorageError(
+            f"The lists cannot be written to {folder} ({error.strerror or error}).",
+            "Free some space there, or name another folder with --out.",
+        ) from error

@@ -1,0 +1,148 @@
+"""Verdicts on pairs of images, each computed once: from the catalog's cache, else from the previews."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from types import TracebackType
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.catalog import Catalog
+from storage.errors import IndexStorageError
+from storage.records import ImageRecord
+from verify.cascade import VerifyImage
+from verify.codec import decode_verdict, encode_verdict
+from verify.verdict import Verdict
+
+# 640×480 RGB is 0.9 MB: 256 previews are some 240 MB at most.
+PREVIEWS_IN_MEMORY = 256
+# Verdicts kept before they go to the catalog in one transaction: a kill loses this many at most.
+VERDICTS_PER_COMMIT = 256
+
+
+class PairVerifier(Protocol):
+    """What decides a pair; `verify.cascade.Verifier`."""
+
+    version: str
+
+    def verify(self, a: VerifyImage, b: VerifyImage) -> Verdict:
+        """The verdict on a and b."""
+
+
+class CachedVerdicts:
+    """The verdict of any two images of a catalog.
+
+    A verdict is computed for the pair in the order of the two digests, whichever way it is asked
+    for, so that it depends neither on image ids nor on the order of the questions.
+
+    Args:
+        catalog: where records, previews and earlier verdicts are.
+        verifier: decides what is not in the cache; its `version` is part of the cache's key.
+        is_writable: store new verdicts in the catalog (it must have been opened to write).
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        verifier: PairVerifier,
+        *,
+        is_writable: bool,
+        previews_in_memory: int = PREVIEWS_IN_MEMORY,
+    ) -> None:
+        self._catalog = catalog
+        self._verifier = verifier
+        self._is_writable = is_writable
+        self._previews_in_memory = max(2, previews_in_memory)
+        self._images: OrderedDict[int, VerifyImage] = OrderedDict()
+        self._records: OrderedDict[int, ImageRecord] = OrderedDict()
+        self._pending: dict[tuple[bytes, bytes], bytes] = {}
+        self.computed = 0
+        self.from_cache = 0
+
+    def __enter__(self) -> CachedVerdicts:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # An interrupted run keeps what it has worked out; a full disk must not hide the first error.
+        try:
+            self.flush()
+        except IndexStorageError:
+            if error is None:
+                raise
+
+    def verdict(self, a: int, b: int) -> Verdict:
+        """What verification says of the images a and b, in this order.
+
+        Raises:
+            KeyError: an unknown image id.
+            IndexStorageError: the preview is damaged, or the cache cannot be written.
+        """
+        digest_a, digest_b = self._digest(a), self._digest(b)
+        is_swapped = digest_b < digest_a
+        low, high = (b, a) if is_swapped else (a, b)
+        key = (digest_b, digest_a) if is_swapped else (digest_a, digest_b)
+        stored = self._pending.get(key) or self._catalog.verdict(*key, self._verifier.version)
+        if stored is not None:
+            self.from_cache += 1
+        else:
+            stored = encode_verdict(self._verifier.verify(self.image(low), self.image(high)))
+            self.computed += 1
+            if self._is_writable:
+                self._pending[key] = stored
+                if len(self._pending) >= VERDICTS_PER_COMMIT:
+                    self.flush()
+        self._on_verdict(stored is not None)
+        # Decoded even when just computed: the answer is the same on the first run and the second.
+        verdict = decode_verdict(stored)
+        return verdict.reversed() if is_swapped else verdict
+
+    def flush(self) -> None:
+        """Store what is new."""
+        if self._pending:
+            rows = [(low, high, value) for (low, high), value in self._pending.items()]
+            self._catalog.put_verdicts(self._verifier.version, rows)
+            self._pending.clear()
+
+    def image(self, image_id: int) -> VerifyImage:
+        """The image as verification wants it, from memory or from the catalog."""
+        known = self._images.get(image_id)
+        if known is not None:
+            self._images.move_to_end(image_id)
+            return known
+        record = self._catalog.record(image_id)
+        image = VerifyImage(decode_preview(self._catalog.preview(image_id)), record)
+        self._images[image_id] = image
+        while len(self._images) > self._previews_in_memory:
+            self._images.popitem(last=False)
+        return image
+
+    def _digest(self, image_id: int) -> bytes:
+        record = self._records.get(image_id)
+        if record is None:
+            record = self._records[image_id] = self._catalog.record(image_id)
+            if len(self._records) > 64 * self._previews_in_memory:
+                self._records.popitem(last=False)
+        return record.digest
+
+
+def decode_preview(content: bytes) -> NDArray[np.uint8]:
+    """The pixels of a stored preview, uint8 (h, w, 3), RGB.
+
+    Raises:
+        IndexStorageError: the bytes are no image.
+    """
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise IndexStorageError(
+            "A preview in the index is damaged.",
+            "Check the disk, delete the index directory and index again.",
+        )
+    return np.asarray(pixels, np.uint8)

@@ -1,0 +1,127 @@
+"""Settings: where they come from, which wins, and what is said of one that does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.config import SETTING_NAMES, Settings, load_settings
+from storage.errors import UsageError
+
+
+def _load(
+    folder: Path,
+    toml: str | None = None,
+    environment: dict[str, str] | None = None,
+    config: Path | None = None,
+    **flags: object,
+) -> Settings:
+    if toml is not None:
+        (folder / "dedup.toml").write_text(toml)
+    return load_settings(flags, environment or {}, folder, config)
+
+
+def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
+    settings = _load(tmp_path)
+    assert settings.index == Path("dedup-index")
+    assert settings.model == ("efficientnet_lite0",)
+    assert settings.strictness == "safe"
+    assert settings.workers >= 1
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> None:
+    toml = "top = 1\nworkers = 2\npreview_size = 320\n"
+    environment = {"DEDUP_WORKERS": "3", "DEDUP_PREVIEW_SIZE": "480"}
+    settings = _load(tmp_path, toml, environment, preview_size=512)
+    assert (settings.top, settings.workers, settings.preview_size) == (1, 3, 512)
+
+
+@pytest.mark.parametrize("name", SETTING_NAMES)
+def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: str) -> None:
+    values = {
+        "index": "elsewhere", "model": "resnet18", "weights": "resnet18=w.pt", "workers": "3",
+        "max_requests_per_second": "7", "account_url": "https://a.blob.core.windows.net",
+        "preview_size": "200", "image_timeout": "5", "max_megapixels": "12", "runtime": "torch",
+        "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
+        "strictness": "loose", "prefer": "oldest", "json": "true",
+    }  # fmt: skip
+    text = values[name]
+    from_flag = _load(tmp_path, **{name: text})
+    from_environment = _load(tmp_path, environment={f"DEDUP_{name.upper()}": text})
+    from_file = _load(tmp_path, toml=f"{name} = '{text}'")
+    assert from_flag == from_environment == from_file
+    assert getattr(from_flag, name) != getattr(_load(tmp_path, toml=""), name)
+
+
+def test_the_file_writes_values_as_toml_does(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        "verify = false\nmodel = ['a', 'b']\nmax_requests_per_second = 5\n[weights]\na = 'x.pt'\n",
+    )
+    assert settings.verify is False
+    assert settings.model == ("a", "b")
+    assert settings.weights_of("a") == Path("x.pt")
+    assert settings.weights_of("b") is None
+
+
+def test_the_environment_separates_several_names_by_commas(tmp_path: Path) -> None:
+    assert _load(tmp_path, environment={"DEDUP_MODEL": "a, b"}).model == ("a", "b")
+
+
+def test_a_misspelt_key_of_the_file_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        _load(tmp_path, "worker = 2")
+    assert "'worker'" in str(raised.value)
+    assert "dedup.toml" in str(raised.value)
+    assert "Did you mean workers" in str(raised.value)
+
+
+def test_a_misspelt_variable_is_an_error_too(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"DEDUP_STRICTNES.*strictness"):
+        _load(tmp_path, environment={"DEDUP_STRICTNES": "loose"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"strictness": "strict"}, "--strictness is 'strict'.*safe, balanced, loose"),
+        ({"workers": 0}, "--workers is 0.*from 1 to 1024"),
+        ({"matcher": ["akaze"]}, "--matcher is .'akaze'.*orb, sift"),
+        ({"weights": ["model.pt"]}, "--weights.*NAME=PATH"),
+        ({"preview_size": "big"}, "--preview-size is 'big'.*whole number"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_with_what_would(
+    tmp_path: Path, flags: dict[str, object], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        _load(tmp_path, **flags)
+
+
+def test_a_value_of_the_file_is_blamed_on_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"runtime in .*dedup.toml is 'cuda'.*openvino"):
+        _load(tmp_path, "runtime = 'cuda'")
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"missing\.toml cannot be read"):
+        _load(tmp_path, config=tmp_path / "missing.toml")
+
+
+def test_a_file_that_is_no_toml_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no valid TOML"):
+        _load(tmp_path, "workers: 2")
+
+
+def test_the_variable_dedup_config_names_the_file(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("top = 4")
+    assert _load(tmp_path, "top = 1", {"DEDUP_CONFIG": str(other)}).top == 4
+
+
+def test_the_connection_string_is_no_setting_of_ours(tmp_path: Path) -> None:
+    settings = _load(tmp_path, environment={"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=k"})
+    assert settings.connection_string == "AccountKey=k"
+    with pytest.raises(UsageError, match="connection_string"):
+        _load(tmp_path, "connection_string = 'AccountKey=k'")
