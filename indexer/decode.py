@@ -18,24 +18,27 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from indexer import tiff_fallback
 from indexer.errors import UndecodableImage
-from indexer.jpeg_coding import JpegCoding, read_jpeg_coding
+from indexer.jpeg_coding import JpegCoding, is_decoded_whole, read_jpeg_coding
 from indexer.metadata import read_metadata
 from indexer.orientation import apply_orientation, read_orientation
 from indexer.pixel_modes import to_rgb
+from indexer.signatures import claimed_format
 from storage.records import Metadata
 
 U8 = NDArray[np.uint8]
 
+# Of all formats, for Pillow otherwise registers plugins when first needed, and not for a list.
+Image.init()
 pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 # Images are decoded by as many processes as there are cores; threads within would fight.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Pillow's check knows neither DCT scaling nor our limits, and warns before it refuses.
 Image.MAX_IMAGE_PIXELS = None
 
-# Pillow's others run programs (EPS), accept nearly anything (TGA) or are no pictures.
+# JPEG includes multi-picture files. Pillow's others run programs (EPS), accept nearly anything
+# (TGA) or are no pictures.
 _FORMATS = (
     "JPEG",
-    "MPO",
     "PNG",
     "WEBP",
     "GIF",
@@ -106,7 +109,7 @@ def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
             f"The file has {len(content) / 2**20:.0f} MiB; the limit is "
             f"{limits.max_bytes / 2**20:.0f} MiB."
         )
-    name = "image"
+    name = claimed_format(content) or "image"
     try:
         # Pillow warns of odd tags by the thousand; what matters of them is raised or harmless.
         with warnings.catch_warnings():
@@ -131,8 +134,7 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
     name = _format_of(image)
     width, height = image.size
     factor = _shrink_factor(width, height, limits.scaled_longer_side)
-    # A progressive JPEG is held in coefficients of full size, however small it is asked for.
-    is_scalable = name == "JPEG" and not image.info.get("progressive")
+    is_scalable = name == "JPEG" and not is_decoded_whole(content)
     _check_pixels(width, height, min(factor, _DCT_SCALES) if is_scalable else 1, limits)
     metadata = read_metadata(image, content)
     orientation, is_upright = read_orientation(image)
@@ -166,9 +168,11 @@ def _decode_unknown(content: bytes, limits: DecodeLimits) -> DecodedImage:
     """TIFFs with pixels Pillow has no mode for; anything else is no image."""
     size = tiff_fallback.read_size(content)
     if size is None:
+        claimed = claimed_format(content)
+        if claimed:
+            raise UndecodableImage(f"The {claimed} is damaged or truncated: nothing can be read.")
         raise UndecodableImage(
-            "Not an image, or damaged at its start: no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, "
-            "AVIF, JPEG 2000, PNM or QOI header."
+            "Not an image: no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, PNM or QOI."
         )
     _check_pixels(*size, 1, limits)
     image = tiff_fallback.decode(content)
@@ -221,5 +225,5 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, EOFError) or any(
         sign in lowered for sign in ("truncated", "end of file", "not enough", "unexpected eof")
     ):
-        return f"The {name} is truncated: its end is missing ({detail})."
-    return f"The {name} is damaged or of an unknown kind ({detail})."
+        return f"The {name} is truncated: its end is missing."
+    return f"The {name} is damaged, truncated or of an unknown kind ({detail})."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class UndecodableImage(Exception):  # noqa: N818 - it names what the content is, not a fault of ours
+class UndecodableImage(Exception):
     """The content is no image, or none that may or can be decoded.
 
     Data rather than a failure: the pass stores the reason beside the blob as `unreadable` and goes

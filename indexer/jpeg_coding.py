@@ -31,6 +31,12 @@ _SUBSAMPLING = {
     (4, 2): "4:1:0",
 }
 
+# Markers of ITU-T T.81, table B.1.
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_FRAMES_IN_ONE_SCAN = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
+_PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_START_OF_SCAN = 0xDA
+
 
 @dataclass(frozen=True, slots=True)
 class JpegCoding:
@@ -64,6 +70,33 @@ def read_jpeg_coding(image: Image.Image) -> JpegCoding | None:
         mean_quantiser=float(luminance.mean()),
         subsampling=_subsampling(image.layer),
     )
+
+
+def is_decoded_whole(content: bytes) -> bool:
+    """Whether a decoder must hold the coefficients of the full picture, however small it is asked.
+
+    So it is for progressive JPEGs and all others whose components come in several scans.
+
+    Args:
+        content: of a JPEG file. True as well when its markers cannot be followed.
+    """
+    at, components = 2, 0
+    while at + 4 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker in _STANDALONE:
+            at += 2
+            continue
+        if marker in _FRAMES_IN_ONE_SCAN and at + 10 <= len(content):
+            components = content[at + 9]
+        elif marker in _PROGRESSIVE_FRAMES:
+            return True
+        elif marker == _START_OF_SCAN and at + 5 <= len(content):
+            return content[at + 4] != components
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return True
 
 
 def _subsampling(layers: list[tuple[int, int, int, int]]) -> str:

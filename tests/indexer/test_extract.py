@@ -1,0 +1,102 @@
+"""One decode, everything that is known of an image."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.decode import DecodeLimits
+from indexer.errors import UndecodableImage
+from indexer.extract import ExtractOptions, extract
+from storage.records import ImageRecord
+
+OPTIONS = ExtractOptions()
+
+
+def extracted(content, options=OPTIONS):
+    return extract(content, hashlib.sha256(content).digest(), options)
+
+
+def test_the_record_describes_the_image(photo, encode):
+    content = encode(photo, "JPEG", quality=90)
+    record = extracted(content).record
+    assert isinstance(record, ImageRecord)
+    assert record.digest == hashlib.sha256(content).digest()
+    assert (record.byte_size, record.format) == (len(content), "JPEG")
+    assert (record.width, record.height, record.orientation) == (451, 300, 1)
+    assert (len(record.hash64), len(record.hash256)) == (8, 32)
+    assert record.texture > 0.5
+    assert record.colour_histogram.shape == (64,)
+    assert record.colour_layout.shape == (4, 4, 3)
+    assert record.quality.jpeg_quality == 90
+    assert record.metadata.frames == 1
+
+
+def test_the_same_bytes_give_the_same_result(photo, encode):
+    content = encode(photo, "WEBP", quality=80)
+    first, second = extracted(content), extracted(content)
+    assert first.preview == second.preview
+    assert first.record.hash256 == second.record.hash256
+    assert first.record.quality == second.record.quality
+
+
+def test_a_file_whose_extension_lies_is_what_its_bytes_are(photo, encode, tmp_path):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(encode(photo, "PNG"))
+    assert extracted(path.read_bytes()).record.format == "PNG"
+
+
+def test_the_preview_is_an_upright_jpeg_with_full_chroma(photo, encode):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    big = photo.resize((1354, 900), Image.Resampling.BICUBIC)
+    content = encode(big.transpose(Image.Transpose.ROTATE_270), "JPEG", quality=95, exif=exif)
+    result = extracted(content)
+    preview = Image.open(io.BytesIO(result.preview))
+    assert (preview.format, preview.size) == ("JPEG", (640, 425))
+    assert [layer[1:3] for layer in preview.layer] == [(1, 1)] * 3
+    difference = np.asarray(preview, dtype=int) - np.asarray(photo.resize((640, 425)))
+    assert np.abs(difference).mean() < 4
+    assert (result.record.width, result.record.height) == (1354, 900)
+
+
+def test_a_small_picture_is_not_enlarged_for_its_preview(photo, encode):
+    preview = Image.open(io.BytesIO(extracted(encode(photo, "PNG")).preview))
+    assert preview.size == (451, 300)
+
+
+def test_each_network_gets_the_whole_picture_at_its_size(photo, encode):
+    options = ExtractOptions(network_inputs=(224, 600))
+    inputs = extracted(encode(photo, "PNG"), options).network_inputs
+    assert {side: pixels.shape for side, pixels in inputs.items()} == {
+        224: (224, 224, 3),
+        600: (600, 600, 3),
+    }
+    whole = np.asarray(photo.resize((224, 224), Image.Resampling.BOX), dtype=int)
+    assert inputs[224].dtype == np.uint8
+    assert np.abs(inputs[224] - whole).mean() < 3
+
+
+def test_copies_in_other_formats_have_nearly_the_same_hash(photo, encode):
+    original = extracted(encode(photo, "PNG")).record.hash256
+    for name in ("JPEG", "WEBP", "HEIF", "AVIF"):
+        copy = extracted(encode(photo, name, quality=80)).record.hash256
+        difference = int.from_bytes(original, "big") ^ int.from_bytes(copy, "big")
+        assert difference.bit_count() <= 10
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (5000, 2), (17, 16)])
+def test_odd_sizes_are_extracted_too(size, encode):
+    content = encode(Image.effect_noise(size, 60).convert("RGB"), "PNG")
+    record = extracted(content).record
+    assert (record.width, record.height) == size
+
+
+def test_limits_are_those_of_the_options(photo, encode):
+    options = ExtractOptions(limits=DecodeLimits(max_pixels=1000))
+    with pytest.raises(UndecodableImage, match="451×300"):
+        extracted(encode(photo, "PNG"), options)
