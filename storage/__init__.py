@@ -1,1 +1,1 @@
-"""Where images come from (sources) and where what is known of them lives (catalog, index directory)."""
+"""Where images come from (sources) and where what is known of them lives (the index directory)."""

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IMAGE_SUFFIXES = frozenset(
+    (
+        *("jpg", "jpeg", "jpe", "jfif"),
+        *("png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff"),
+        *("heic", "heif", "hif", "avif"),
+    )
+)
+
+
+def looks_like_image(name: str) -> bool:
+    """Whether a listing takes this name for an image: by its suffix, in either case."""
+    _, dot, suffix = name.rpartition(".")
+    return bool(dot) and suffix.lower() in IMAGE_SUFFIXES
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:

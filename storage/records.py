@@ -1,4 +1,4 @@
-"""The record: all that one pass over an image yields. Plain data; layouts are in `storage.codec`."""
+"""The record: all that one pass over an image yields. Layouts are in `storage.codec`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from storage.blob import Blob
@@ -11,12 +11,22 @@ from storage.blob import Blob
 
 @dataclass(slots=True)
 class SourceTraffic:
-    """What a source has done so far, for the report at the end of a run."""
+    """What a source has done so far, for the report at the end of a run.
+
+    Attributes:
+        list_requests: pages of a listing, or directories.
+        read_requests: reads begun, those that failed and were repeated included.
+        bytes_read: of content.
+        retries: requests repeated after a fault.
+        unlisted: URIs of directories that the last listing was not permitted to look into. What is
+            below them is unknown, not gone.
+    """
 
     list_requests: int = 0
     read_requests: int = 0
     bytes_read: int = 0
     retries: int = 0
+    unlisted: list[str] = field(default_factory=list)
 
 
 class Source(Protocol):

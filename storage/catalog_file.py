@@ -1,0 +1,84 @@
+"""An open catalog.lmdb: its environment, its databases, and single reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from storage.codec import encode_number
+from storage.databases import Databases, Transaction, open_databases, read_number, scan
+from storage.environment import open_environment, release_environment
+from storage.errors import DedupError
+from storage.faults import storage_faults
+
+
+class CatalogFile:
+    """What every method of `storage.catalog.Catalog` stands on."""
+
+    def __init__(self, path: Path, *, is_writable: bool) -> None:
+        self._path = path
+        self._is_writable = is_writable
+        self._environment = open_environment(path, is_writable=is_writable)
+        self._is_open = True
+        try:
+            self._db: Databases = open_databases(self._environment, path, is_writable=is_writable)
+        except DedupError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the file. Closing twice is harmless."""
+        if self._is_open:
+            self._is_open = False
+            release_environment(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _read(self) -> Iterator[Transaction]:
+        with storage_faults(self._path), self._environment.begin() as txn:
+            yield txn
+
+    @contextmanager
+    def _write(self) -> Iterator[Transaction]:
+        if not self._is_writable:
+            raise RuntimeError("this catalog was opened to be read")
+        with storage_faults(self._path), self._environment.begin(write=True) as txn:
+            yield txn
+
+    def _get(self, database: Any, key: bytes) -> bytes | None:
+        with self._read() as txn:
+            return txn.get(key, db=database)
+
+    def _require(self, database: Any, key: bytes, number: int) -> bytes:
+        value = self._get(database, key)
+        if value is None:
+            raise KeyError(number)
+        return value
+
+    def _put_all(self, database: Any, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        with self._write() as txn:
+            for key, value in rows:
+                txn.put(key, value, db=database)
+
+    def _number(self, name: bytes) -> int:
+        with self._read() as txn:
+            return read_number(txn, self._db, name)
+
+    def _scan_ids(
+        self, database: Any, start_id: int, rows: int
+    ) -> Iterator[list[tuple[bytes, bytes]]]:
+        start = encode_number(start_id)
+        return scan(self._environment, self._path, database, start=start, rows=rows)

@@ -1,0 +1,267 @@
+"""The binary layout of every value in the catalog.
+
+Structured values are msgpack arrays whose first element is the version of their layout. Fields are
+in the order of the dataclass; fields appended to `Quality` or `Metadata` later take their defaults
+when an older value is read. Strings are UTF-8 with lone surrogates let through: names of files
+that are not valid UTF-8 survive.
+
+    record      [1, digest, byte_size, format, width, height, orientation, hash64, hash256, texture,
+                 colour_histogram (64 bytes), colour_layout (48 bytes), [quality…], [metadata…]]
+    blob entry  [1, uri or nil, size, etag, last_modified, object_id, source, status, image_id,
+                 reason]; uri is nil when the key holds all of it; source is the number of bytes of
+                 the key that it takes up when it is the beginning of it, else a string; status is
+                 0 for indexed and 1 for unreadable
+    run         [1, run_id, started_at, finished_at or nil, [source…], {count…}]
+    parameters  [1, schema_version, descriptor_version, preview_size,
+                 [[name, dimension, fingerprint, runtime, input_size]…]]
+    vector      little-endian float16, no header
+    hashes      hash64 (8 bytes), hash256 (32 bytes), texture (little-endian float32): 44 bytes
+    numbers     8 bytes, big-endian, so that keys sort by number
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.parameters import IndexParameters, ModelParameters
+from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord, Metadata, Quality
+from storage.runs import Run
+
+LAYOUT_VERSION = 1
+# LMDB takes keys of at most 511 bytes, and a URI's key is also used with an image id before it.
+LONGEST_WHOLE_KEY = 480
+_KEPT_OF_A_LONG_URI = 440
+_SURROGATES = "surrogatepass"
+_HASH_ROW = np.dtype([("hash64", "u1", (8,)), ("hash256", "u1", (32,)), ("texture", "<f4")])
+_QUALITY = attrgetter(*(f.name for f in fields(Quality)))
+_METADATA = attrgetter(*(f.name for f in fields(Metadata)))
+_STATUSES = (BlobStatus.INDEXED, BlobStatus.UNREADABLE)
+
+
+class LayoutError(ValueError):
+    """The bytes are not a value of the layout, or of a newer version of it."""
+
+
+def encode_number(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def decode_number(value: bytes) -> int:
+    return int.from_bytes(value, "big")
+
+
+def uri_bytes(uri: str) -> bytes:
+    """UTF-8 with lone surrogates let through; no two strings give the same bytes."""
+    return uri.encode("utf-8", _SURROGATES)
+
+
+def blob_key(uri: str) -> bytes:
+    """The key of a URI: its bytes, or the first 440 of them and a SHA-256 when over 480.
+
+    Keys sort as the URIs do by code point, except among URIs with the same first 440 bytes.
+    """
+    raw = uri_bytes(uri)
+    if len(raw) <= LONGEST_WHOLE_KEY:
+        return raw
+    return raw[:_KEPT_OF_A_LONG_URI] + sha256(raw).digest()
+
+
+def prefix_key(uri: str) -> bytes:
+    """What the keys of all URIs that start with this one start with."""
+    return uri_bytes(uri)[:_KEPT_OF_A_LONG_URI]
+
+
+def encode_record(record: ImageRecord) -> bytes:
+    return _pack(
+        [
+            LAYOUT_VERSION,
+            record.digest,
+            record.byte_size,
+            record.format,
+            record.width,
+            record.height,
+            record.orientation,
+            record.hash64,
+            record.hash256,
+            record.texture,
+            np.ascontiguousarray(record.colour_histogram, np.uint8).tobytes(),
+            np.ascontiguousarray(record.colour_layout, np.uint8).tobytes(),
+            _QUALITY(record.quality),
+            _METADATA(record.metadata),
+        ]
+    )
+
+
+def decode_record(value: bytes) -> ImageRecord:
+    """Raises LayoutError."""
+    row = _unpack(value, 14)
+    try:
+        return ImageRecord(
+            digest=row[1],
+            byte_size=row[2],
+            format=row[3],
+            width=row[4],
+            height=row[5],
+            orientation=row[6],
+            hash64=row[7],
+            hash256=row[8],
+            texture=row[9],
+            colour_histogram=np.frombuffer(row[10], np.uint8).reshape(64),
+            colour_layout=np.frombuffer(row[11], np.uint8).reshape(4, 4, 3),
+            quality=Quality(*row[12]),
+            metadata=Metadata(*row[13]),
+        )
+    except (TypeError, ValueError) as error:
+        raise LayoutError(f"not a record: {error}") from error
+
+
+def encode_entry(entry: BlobEntry) -> bytes:
+    key = blob_key(entry.uri)
+    source = uri_bytes(entry.source)
+    return _pack(
+        [
+            LAYOUT_VERSION,
+            None if key == uri_bytes(entry.uri) else entry.uri,
+            entry.size,
+            entry.etag,
+            entry.last_modified,
+            entry.object_id,
+            len(source) if key.startswith(source) else entry.source,
+            _STATUSES.index(entry.status),
+            entry.image_id,
+            entry.reason,
+        ]
+    )
+
+
+def decode_entry(key: bytes, value: bytes) -> BlobEntry:
+    """Raises LayoutError."""
+    row = _unpack(value, 10)
+    try:
+        source = row[6]
+        if isinstance(source, int):
+            source = key[:source].decode("utf-8", _SURROGATES)
+        return BlobEntry(
+            uri=key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
+            size=row[2],
+            etag=row[3],
+            last_modified=row[4],
+            object_id=row[5],
+            source=source,
+            status=_STATUSES[row[7]],
+            image_id=row[8],
+            reason=row[9],
+        )
+    except (TypeError, ValueError, IndexError) as error:
+        raise LayoutError(f"not a blob entry: {error}") from error
+
+
+def encode_run(run: Run) -> bytes:
+    return _pack(
+        [LAYOUT_VERSION, run.run_id, run.started_at, run.finished_at, run.sources, run.counts]
+    )
+
+
+def decode_run(value: bytes) -> Run:
+    """Raises LayoutError."""
+    row = _unpack(value, 6)
+    return Run(row[1], row[2], row[3], tuple(row[4]), row[5])
+
+
+def encode_parameters(parameters: IndexParameters) -> bytes:
+    return _pack(
+        [
+            LAYOUT_VERSION,
+            parameters.schema_version,
+            parameters.descriptor_version,
+            parameters.preview_size,
+            [
+                [m.name, m.dimension, m.fingerprint, m.runtime, m.input_size]
+                for m in parameters.models
+            ],
+        ]
+    )
+
+
+def decode_parameters(value: bytes) -> IndexParameters:
+    """Raises LayoutError."""
+    row = _unpack(value, 5)
+    try:
+        return IndexParameters(
+            row[1], row[2], row[3], tuple(ModelParameters(*model) for model in row[4])
+        )
+    except TypeError as error:
+        raise LayoutError(f"not index parameters: {error}") from error
+
+
+def encode_vector(vector: F16) -> bytes:
+    return np.ascontiguousarray(vector, dtype="<f2").tobytes()
+
+
+def decode_vector(value: bytes) -> F16:
+    """float16, (dimension,), read-only."""
+    return np.frombuffer(value, dtype="<f2").astype(np.float16, copy=False)
+
+
+def decode_vectors(values: Sequence[bytes]) -> F16:
+    """float16, (n, dimension), of n ≥ 1 values. Raises LayoutError when lengths differ."""
+    try:
+        rows = np.frombuffer(b"".join(values), dtype="<f2").reshape(len(values), -1)
+    except ValueError as error:
+        raise LayoutError(f"not vectors of one model: {error}") from error
+    return rows.astype(np.float16, copy=False)
+
+
+def encode_hashes(record: ImageRecord) -> bytes:
+    row = np.zeros((), _HASH_ROW)
+    row["hash64"] = np.frombuffer(record.hash64, np.uint8)
+    row["hash256"] = np.frombuffer(record.hash256, np.uint8)
+    row["texture"] = record.texture
+    return row.tobytes()
+
+
+def decode_hashes(values: Sequence[bytes]) -> tuple[U8, U8, F32]:
+    """uint8 (n, 8), uint8 (n, 32) and float32 (n,). Raises LayoutError."""
+    try:
+        rows: NDArray[np.void] = np.frombuffer(b"".join(values), _HASH_ROW)
+    except ValueError as error:
+        raise LayoutError(f"not rows of hashes: {error}") from error
+    return (
+        np.ascontiguousarray(rows["hash64"]),
+        np.ascontiguousarray(rows["hash256"]),
+        np.ascontiguousarray(rows["texture"], dtype=np.float32),
+    )
+
+
+def _pack(row: list[Any]) -> bytes:
+    packed: bytes = msgpack.packb(row, unicode_errors=_SURROGATES, default=_plain)
+    return packed
+
+
+def _plain(value: object) -> object:
+    # Measurements arrive as numpy scalars, which msgpack does not know.
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in the catalog")
+
+
+def _unpack(value: bytes, length: int) -> list[Any]:
+    try:
+        row = msgpack.unpackb(value, unicode_errors=_SURROGATES, use_list=True)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise LayoutError(f"not msgpack: {error}") from error
+    if not isinstance(row, list) or not row:
+        raise LayoutError("not an array")
+    if row[0] != LAYOUT_VERSION:
+        raise LayoutError(f"version {row[0]!r} of the layout, this program knows {LAYOUT_VERSION}")
+    if len(row) != length:
+        raise LayoutError(f"{len(row)} fields where {length} belong")
+    return row

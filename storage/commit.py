@@ -1,0 +1,196 @@
+"""What one batch of results does to the catalog, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from storage.blob import Blob
+from storage.codec import (
+    blob_key,
+    decode_entry,
+    decode_number,
+    decode_record,
+    encode_entry,
+    encode_hashes,
+    encode_number,
+    encode_record,
+    encode_vector,
+)
+from storage.databases import (
+    LAST_IMAGE_ID,
+    REMOVALS,
+    Databases,
+    Transaction,
+    read_number,
+    write_number,
+)
+from storage.records import BlobEntry, BlobStatus, ImageFeatures
+
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedBlob:
+    """A blob and the digest of its content; `source` is the canonical URI that listed it."""
+
+    blob: Blob
+    source: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableBlob:
+    """A blob that gave no image, and why."""
+
+    blob: Blob
+    source: str
+    reason: str
+
+
+@dataclass(slots=True)
+class CatalogBatch:
+    """Results that become visible together.
+
+    Attributes:
+        images: contents seen for the first time; those the catalog has already are ignored.
+        indexed: their digests are among `images` or in the catalog.
+        unreadable: blobs without an image.
+        removed: URIs that are gone. Unknown ones are ignored.
+    """
+
+    images: list[ImageFeatures] = field(default_factory=list)
+    indexed: list[IndexedBlob] = field(default_factory=list)
+    unreadable: list[UnreadableBlob] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+
+class Commit:
+    """Applies one batch to an open write transaction."""
+
+    def __init__(self, txn: Transaction, databases: Databases) -> None:
+        self._txn = txn
+        self._db = databases
+        self._left: set[int] = set()
+        self._counts = {
+            status: read_number(txn, databases, status.encode()) for status in BlobStatus
+        }
+
+    def apply(self, batch: CatalogBatch) -> dict[bytes, int]:
+        """Write everything; the image id of each digest in the batch.
+
+        Raises:
+            ValueError: an indexed blob whose digest nobody knows, or a digest that is not SHA-256.
+        """
+        ids = self._add_images(batch.images)
+        for blob in batch.indexed:
+            if blob.digest not in ids:
+                ids[blob.digest] = self._known_id(blob.digest)
+            self._put(_entry(blob.blob, blob.source, image_id=ids[blob.digest]))
+        for refused in batch.unreadable:
+            self._put(_entry(refused.blob, refused.source, reason=refused.reason))
+        for uri in batch.removed:
+            key = blob_key(uri)
+            if self._forget(key):
+                self._txn.delete(key, db=self._db.blobs)
+        self._remove_orphans()
+        for status, count in self._counts.items():
+            write_number(self._txn, self._db, status.encode(), count)
+        return ids
+
+    def _add_images(self, images: Iterable[ImageFeatures]) -> dict[bytes, int]:
+        ids: dict[bytes, int] = {}
+        last = read_number(self._txn, self._db, LAST_IMAGE_ID)
+        for image in images:
+            digest = image.record.digest
+            if len(digest) != _DIGEST_BYTES:
+                raise ValueError(f"a digest has {_DIGEST_BYTES} bytes, not {len(digest)}")
+            known = self._txn.get(digest, db=self._db.digests)
+            if known is not None:
+                ids[digest] = decode_number(known)
+                continue
+            last += 1
+            ids[digest] = last
+            self._add_image(last, image)
+        write_number(self._txn, self._db, LAST_IMAGE_ID, last)
+        return ids
+
+    def _add_image(self, image_id: int, image: ImageFeatures) -> None:
+        txn, db, key = self._txn, self._db, encode_number(image_id)
+        txn.put(image.record.digest, key, db=db.digests)
+        # Ids ascend, so appending fills pages to the brim.
+        txn.put(key, encode_record(image.record), db=db.images, append=True)
+        txn.put(key, encode_hashes(image.record), db=db.hashes, append=True)
+        txn.put(key, image.preview, db=db.previews, append=True)
+        for model, vector in image.embeddings.items():
+            txn.put(self._model_number(model) + key, encode_vector(vector), db=db.embeddings)
+
+    def _model_number(self, model: str) -> bytes:
+        name = model.encode()
+        number = self._txn.get(name, db=self._db.names)
+        if number is None:
+            number = (self._txn.stat(self._db.names)["entries"] + 1).to_bytes(2, "big")
+            self._txn.put(name, number, db=self._db.names)
+        return number
+
+    def _known_id(self, digest: bytes) -> int:
+        known = self._txn.get(digest, db=self._db.digests)
+        if known is None:
+            raise ValueError(f"no image with digest {digest.hex()} in the catalog or the batch")
+        return decode_number(known)
+
+    def _put(self, entry: BlobEntry) -> None:
+        key = blob_key(entry.uri)
+        self._forget(key)
+        self._txn.put(key, encode_entry(entry), db=self._db.blobs)
+        self._counts[entry.status] += 1
+        if entry.status is BlobStatus.INDEXED:
+            self._txn.put(encode_number(entry.image_id) + key, b"", db=self._db.image_blobs)
+
+    def _forget(self, key: bytes) -> bool:
+        """Undo what an earlier entry left in the other databases and the counts."""
+        value = self._txn.get(key, db=self._db.blobs)
+        if value is None:
+            return False
+        old = decode_entry(key, value)
+        self._counts[old.status] -= 1
+        if old.status is BlobStatus.INDEXED:
+            self._txn.delete(encode_number(old.image_id) + key, db=self._db.image_blobs)
+            self._left.add(old.image_id)
+        return True
+
+    def _remove_orphans(self) -> None:
+        txn, db = self._txn, self._db
+        with txn.cursor(db=db.image_blobs) as cursor:
+            orphans = [
+                key
+                for key in map(encode_number, sorted(self._left))
+                if not (cursor.set_range(key) and cursor.key().startswith(key))
+            ]
+        if not orphans:
+            return
+        with txn.cursor(db=db.names) as cursor:
+            models = list(cursor.iternext(keys=False, values=True))
+        for key in orphans:
+            record = txn.pop(key, db=db.images)
+            if record is not None:
+                txn.delete(decode_record(record).digest, db=db.digests)
+            txn.delete(key, db=db.hashes)
+            txn.delete(key, db=db.previews)
+            for model in models:
+                txn.delete(model + key, db=db.embeddings)
+        write_number(txn, db, REMOVALS, read_number(txn, db, REMOVALS) + len(orphans))
+
+
+def _entry(blob: Blob, source: str, *, image_id: int = 0, reason: str = "") -> BlobEntry:
+    return BlobEntry(
+        uri=blob.uri,
+        size=blob.size,
+        etag=blob.etag,
+        last_modified=blob.last_modified,
+        object_id=blob.object_id,
+        source=source,
+        status=BlobStatus.INDEXED if image_id else BlobStatus.UNREADABLE,
+        image_id=image_id,
+        reason=reason,
+    )

@@ -1,0 +1,133 @@
+"""The named databases inside catalog.lmdb, and how they are walked.
+
+    meta         name → number or value: schema, parameters, last_image_id, removals, and the
+                 number of blobs with each status
+    blobs        key of the URI → blob entry
+    image_blobs  image id, key of the URI → nothing: the blobs that hold an image
+    images       image id → record
+    digests      SHA-256 of the content → image id
+    hashes       image id → wavelet hashes and texture, for scans that need nothing else
+    previews     image id → JPEG
+    names        name of a model → its number (2 bytes, big-endian)
+    embeddings   number of a model, image id → vector
+    verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
+                 digest → verdict, as its owner encoded it
+    runs         run id → run
+
+Keys and values are laid out as `storage.codec` says. Image ids ascend from 1 and are never reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from storage.codec import decode_number, encode_number
+from storage.errors import IndexMismatch, NotAnIndex
+from storage.faults import storage_faults
+from storage.parameters import SCHEMA_VERSION
+
+SCHEMA = b"schema"
+PARAMETERS = b"parameters"
+LAST_IMAGE_ID = b"last_image_id"
+REMOVALS = b"removals"
+
+# mypy sees a transaction's keys as bytes when it was begun without buffers.
+Transaction = lmdb.Transaction[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Handles of the named databases; what each holds is in the docstring of the module."""
+
+    meta: Any
+    blobs: Any
+    image_blobs: Any
+    images: Any
+    digests: Any
+    hashes: Any
+    previews: Any
+    names: Any
+    embeddings: Any
+    verdicts: Any
+    runs: Any
+
+
+def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bool) -> Databases:
+    """Open the databases, and make them when the catalog is new.
+
+    Raises:
+        NotAnIndex: an LMDB file without them.
+        IndexMismatch: of a newer schema.
+        IndexStorageError: damaged, or the disk is full.
+    """
+    names = [field.name for field in fields(Databases)]
+    with storage_faults(path), environment.begin(write=is_writable) as txn:
+        try:
+            databases = Databases(
+                *(environment.open_db(n.encode(), txn=txn, create=is_writable) for n in names)
+            )
+        except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
+            raise NotAnIndex(
+                f"The file in {path} holds no catalog.", "Make one with `dedup index`."
+            ) from error
+        schema = read_number(txn, databases, SCHEMA)
+        if schema > SCHEMA_VERSION:
+            raise IndexMismatch(
+                f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
+                "Use the version of dedup that made it, or index into a new directory.",
+            )
+        if is_writable and not schema:
+            write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
+    return databases
+
+
+def read_number(txn: Transaction, databases: Databases, name: bytes) -> int:
+    """A counter of the meta database; 0 when it was never written."""
+    return decode_number(txn.get(name, b"", db=databases.meta))
+
+
+def write_number(txn: Transaction, databases: Databases, name: bytes, number: int) -> None:
+    txn.put(name, encode_number(number), db=databases.meta)
+
+
+def scan(
+    environment: lmdb.Environment,
+    path: Path,
+    database: Any,
+    *,
+    start: bytes = b"",
+    prefix: bytes = b"",
+    rows: int,
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Keys and values in key order, from `start`, while they begin with `prefix`.
+
+    Each list comes from a transaction of its own: one held open by a slow consumer would keep the
+    writer from reusing pages. What is committed meanwhile further along is therefore seen.
+    """
+    position = max(start, prefix)
+    while True:
+        found: list[tuple[bytes, bytes]] = []
+        is_last = True
+        with (
+            storage_faults(path),
+            environment.begin(db=database) as txn,
+            txn.cursor() as cursor,
+        ):
+            if cursor.set_range(position):
+                for key, value in cursor:
+                    if not key.startswith(prefix):
+                        break
+                    found.append((key, value))
+                    if len(found) == rows:
+                        is_last = False
+                        break
+        if found:
+            yield found
+        if is_last:
+            return
+        position = found[-1][0] + b"\0"

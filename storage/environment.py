@@ -1,0 +1,123 @@
+"""LMDB environments as the catalog needs them.
+
+LMDB allows one opening of a file per process (a second one would drop the first one's locks), so
+openings of one catalog in one process share an environment.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import lmdb
+
+from storage.errors import IndexStorageError, NotAnIndex
+from storage.faults import damaged, storage_faults
+
+# The file grows as it fills; the map is only address space. Smaller ones are for processes with a
+# limit on that.
+MAP_SIZES = (1 << 40, 1 << 38, 1 << 36, 1 << 34, 1 << 32, 1 << 30)
+MAX_DATABASES = 32
+MAX_READERS = 512
+# Pages that one transaction takes and gives back at the end of the file are never written, so the
+# file may be a little shorter than its last page. A file cut by more than this share was truncated
+# from outside; reading on would end the process with SIGBUS.
+_LEAST_SHARE_OF_FILE = 0.75
+_SMALL_FILE = 1 << 20
+
+
+@dataclass(slots=True)
+class _Shared:
+    environment: lmdb.Environment
+    is_writable: bool
+    openings: int
+
+
+_open: dict[Path, _Shared] = {}
+_guard = threading.Lock()
+
+
+def open_environment(path: Path, *, is_writable: bool) -> lmdb.Environment:
+    """The LMDB environment in the directory `path`; every call is paired with a release.
+
+    Raises:
+        NotAnIndex: to be read, and not there.
+        IndexStorageError: damaged, not permitted, or the disk is full.
+    """
+    key = path.resolve()
+    with _guard:
+        shared = _open.get(key)
+        if shared is None:
+            shared = _Shared(_open_new(key, is_writable), is_writable, 0)
+            _open[key] = shared
+        elif is_writable and not shared.is_writable:
+            raise IndexStorageError(
+                f"The catalog in {path} is open for reading in this process.",
+                "Close it before it is opened for writing.",
+            )
+        shared.openings += 1
+        return shared.environment
+
+
+def release_environment(path: Path) -> None:
+    """Give one opening back; the last one closes the environment."""
+    key = path.resolve()
+    with _guard:
+        shared = _open[key]
+        shared.openings -= 1
+        if shared.openings == 0:
+            del _open[key]
+            shared.environment.close()
+
+
+def _open_new(path: Path, is_writable: bool) -> lmdb.Environment:
+    data = path / "data.mdb"
+    with storage_faults(path):
+        if is_writable:
+            path.mkdir(parents=True, exist_ok=True)
+        elif not data.is_file():
+            raise NotAnIndex(f"There is no catalog in {path}.", "Make one with `dedup index`.")
+        environment = _map(path, is_writable)
+        info, page_size = environment.info(), environment.stat()["psize"]
+        expected = (info["last_pgno"] + 1) * page_size
+        size = data.stat().st_size
+        if expected > _SMALL_FILE and size < expected * _LEAST_SHARE_OF_FILE:
+            environment.close()
+            raise damaged(path, f"data.mdb has {size} bytes where {expected} belong")
+        if is_writable:
+            environment.reader_check()
+        return environment
+
+
+def _map(path: Path, is_writable: bool) -> lmdb.Environment:
+    for map_size in MAP_SIZES[:-1]:
+        try:
+            return _open_with(path, is_writable, map_size)
+        except lmdb.MemoryError:
+            continue
+    return _open_with(path, is_writable, MAP_SIZES[-1])
+
+
+def _open_with(path: Path, is_writable: bool, map_size: int) -> lmdb.Environment:
+    if is_writable:
+        return _lmdb_open(path, map_size, readonly=False, lock=True)
+    try:
+        return _lmdb_open(path, map_size, readonly=True, lock=True)
+    except lmdb.ReadonlyError:
+        # The lock file is where readers sign in. On a read-only copy nobody writes.
+        return _lmdb_open(path, map_size, readonly=True, lock=False)
+
+
+def _lmdb_open(path: Path, map_size: int, *, readonly: bool, lock: bool) -> lmdb.Environment:
+    return lmdb.open(
+        str(path),
+        map_size=map_size,
+        readonly=readonly,
+        create=not readonly,
+        lock=lock,
+        # Lookups are scattered; scans run along pages written together, which the disk serves well.
+        readahead=False,
+        max_dbs=MAX_DATABASES,
+        max_readers=MAX_READERS,
+    )

@@ -1,0 +1,91 @@
+"""What the operating system and LMDB report about an index directory, in words for its owner."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lmdb
+
+from storage.codec import LayoutError
+from storage.errors import IndexStorageError
+
+_FULL = "The disk with the index {path} is full."
+_FREE = "Free some space and run the same command again: what was committed is kept."
+_NOT_WRITABLE = "The index directory {path} cannot be written to: {why}."
+_ALLOW = "Make it writable for this user, or choose another directory with --index DIR."
+_DAMAGED = "The catalog in {path} is damaged: {why}."
+_RESTORE = "Restore it from a copy, or remove the directory and index again."
+_FULL_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_DENIED_ERRORS = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
+_DAMAGE = (
+    lmdb.InvalidError,
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    LayoutError,
+)
+
+
+def damaged(path: Path, why: str) -> IndexStorageError:
+    """The error for a catalog whose contents make no sense."""
+    return IndexStorageError(_DAMAGED.format(path=path, why=why), _RESTORE)
+
+
+@contextmanager
+def storage_faults(path: Path) -> Iterator[None]:
+    """Turn faults of the file system and of LMDB into one line about the directory `path`.
+
+    Raises:
+        IndexStorageError: full, read-only, damaged or faulty.
+    """
+    try:
+        yield
+    except lmdb.MapFullError as error:
+        raise IndexStorageError(
+            f"The catalog in {path} has reached the largest size this process may map.",
+            "Lift the limit on address space (ulimit -v unlimited) and run it again.",
+        ) from error
+    except lmdb.DiskError as error:
+        raise IndexStorageError(_FULL.format(path=path), _FREE) from error
+    except lmdb.ReadonlyError as error:
+        raise _not_writable(path, _reason(error)) from error
+    except lmdb.MemoryError as error:
+        raise IndexStorageError(
+            f"Not enough memory for the catalog in {path}.",
+            "Free memory or lift the limit on address space (ulimit -v unlimited).",
+        ) from error
+    except _DAMAGE as error:
+        raise damaged(path, _reason(error)) from error
+    except lmdb.Error as error:
+        if os.strerror(errno.EROFS) in str(error):
+            raise _not_writable(path, _reason(error)) from error
+        raise IndexStorageError(
+            f"The catalog in {path} cannot be used: {_reason(error)}.",
+            "Check the disk; the index must be on a local one.",
+        ) from error
+    except OSError as error:
+        raise _from_os_error(path, error) from error
+
+
+def _from_os_error(path: Path, error: OSError) -> IndexStorageError:
+    if error.errno in _FULL_ERRORS:
+        return IndexStorageError(_FULL.format(path=path), _FREE)
+    if error.errno in _DENIED_ERRORS:
+        return _not_writable(path, error.strerror or str(error))
+    return IndexStorageError(
+        f"The index directory {path} cannot be used: {error.strerror or error}.",
+        "Check the path and the disk.",
+    )
+
+
+def _not_writable(path: Path, why: str) -> IndexStorageError:
+    return IndexStorageError(_NOT_WRITABLE.format(path=path, why=why.lower()), _ALLOW)
+
+
+def _reason(error: Exception) -> str:
+    # LMDB's own messages begin with the path.
+    return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

@@ -1,0 +1,75 @@
+"""What produced the contents of an index, and whether more may be added to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.errors import IndexMismatch
+
+SCHEMA_VERSION = 1
+_REMEDY = "Use the same settings, or index into a new directory (--index DIR)."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParameters:
+    """One embedding model.
+
+    Attributes:
+        name: as given to --model.
+        dimension: of its embeddings.
+        fingerprint: of weights, preprocessing and runtime precision.
+        runtime: what computes it, and in which precision. int8, bfloat16 and float32 runs of one
+            network give embeddings that are not to be compared with each other.
+        input_size: pixels.
+    """
+
+    name: str
+    dimension: int
+    fingerprint: str
+    runtime: str
+    input_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexParameters:
+    """All that must stay the same while an index grows."""
+
+    schema_version: int
+    descriptor_version: str
+    preview_size: int
+    models: tuple[ModelParameters, ...]
+
+    def require_same(self, wanted: IndexParameters) -> None:
+        """Check that records made with `wanted` may join those made with these parameters.
+
+        Raises:
+            IndexMismatch: naming everything that differs.
+        """
+        differences = self._differences(wanted)
+        if differences:
+            raise IndexMismatch(
+                "This index was made with other settings: " + "; ".join(differences) + ".", _REMEDY
+            )
+
+    def _differences(self, wanted: IndexParameters) -> list[str]:
+        found = [
+            f"{name} {ours!r} in the index, {theirs!r} now"
+            for name, ours, theirs in (
+                ("schema", self.schema_version, wanted.schema_version),
+                ("descriptors", self.descriptor_version, wanted.descriptor_version),
+                ("preview size", self.preview_size, wanted.preview_size),
+            )
+            if ours != theirs
+        ]
+        ours = {model.name: model for model in self.models}
+        theirs = {model.name: model for model in wanted.models}
+        found += [f"model {name} is in the index, not in use now" for name in ours.keys() - theirs]
+        found += [f"model {name} is not in the index" for name in theirs.keys() - ours]
+        for name in sorted(ours.keys() & theirs):
+            found += [
+                f"model {name}: {attribute.replace('_', ' ')} {getattr(ours[name], attribute)!r} "
+                f"in the index, {getattr(theirs[name], attribute)!r} now"
+                for attribute in ("dimension", "fingerprint", "runtime", "input_size")
+                if getattr(ours[name], attribute) != getattr(theirs[name], attribute)
+            ]
+        return sorted(found)
