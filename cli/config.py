@@ -37,13 +37,20 @@ def _default_workers() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A model or matcher, and where its weights are; None lets dedup look for them."""
+
+    name: str
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a command runs with. Made by `load_settings`, which has checked every value.
 
     Attributes:
         index: the index directory.
-        model: names of the embedding models, in the order given.
-        weights: pairs of a model's or matcher's name and the file its weights are in.
+        model: the embedding models, in the order given.
         workers: processes that decode images.
         max_requests_per_second: reads of a cloud source, a second.
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
@@ -62,8 +69,7 @@ class Settings:
     """
 
     index: Path = Path("dedup-index")
-    model: tuple[str, ...] = ("efficientnet_lite0",)
-    weights: tuple[tuple[str, Path], ...] = ()
+    model: tuple[Choice, ...] = (Choice("efficientnet_lite0"),)
     workers: int = 1
     max_requests_per_second: float = 35.0
     account_url: str = ""
@@ -75,15 +81,11 @@ class Settings:
     device: str = "auto"
     top: int = 10
     verify: bool = True
-    matcher: tuple[str, ...] = ("orb", "sift")
+    matcher: tuple[Choice, ...] = (Choice("orb"), Choice("sift"))
     out: Path = Path("dedup-lists")
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()
     json: bool = False
-
-    def weights_of(self, name: str) -> Path | None:
-        """The file configured for the model or matcher of that name; None when there is none."""
-        return dict(self.weights).get(name)
 
 
 class _Invalid(Exception):
@@ -148,40 +150,36 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _some_of(allowed: Sequence[str]) -> Callable[[object], tuple[str, ...]]:
-    def parse(value: object) -> tuple[str, ...]:
-        names = _texts(value)
-        if not names or not set(names) <= set(allowed):
-            raise _Invalid("one or more of " + ", ".join(allowed))
-        return names
+def _choices(value: object) -> tuple[Choice, ...]:
+    """NAME or NAME=PATH, several of them."""
+    choices = []
+    for text in _texts(value):
+        name, separator, path = text.partition("=")
+        if not name or (separator and not path):
+            raise _Invalid("NAME, or NAME=PATH with the file of its weights")
+        choices.append(Choice(name, Path(path).expanduser() if separator else None))
+    if len({choice.name for choice in choices}) < len(choices):
+        raise _Invalid("names that differ from each other")
+    return tuple(choices)
 
-    return parse
 
-
-def _models(value: object) -> tuple[str, ...]:
-    models = _texts(value)
+def _models(value: object) -> tuple[Choice, ...]:
+    models = _choices(value)
     if not models:
         raise _Invalid("at least one model (dedup models lists them)")
     return models
 
 
-def _weights(value: object) -> tuple[tuple[str, Path], ...]:
-    """NAME=PATH, several of them, or a table of dedup.toml."""
-    if isinstance(value, Mapping):
-        return tuple((_text(name), _path(path)) for name, path in value.items())
-    pairs = []
-    for item in _texts(value):
-        name, separator, path = item.partition("=")
-        if not (name and separator and path):
-            raise _Invalid("NAME=PATH, the model's name and the file with its weights")
-        pairs.append((name, Path(path).expanduser()))
-    return tuple(pairs)
+def _matchers(value: object) -> tuple[Choice, ...]:
+    matchers = _choices(value)
+    if not matchers or not {choice.name for choice in matchers} <= set(MATCHERS):
+        raise _Invalid("one or more of " + ", ".join(MATCHERS))
+    return matchers
 
 
 _PARSERS: dict[str, Callable[[object], Any]] = {
     "index": _path,
     "model": _models,
-    "weights": _weights,
     "workers": _number(1, 1024, is_whole=True),
     "max_requests_per_second": _number(0.1, 100_000, is_whole=False),
     "account_url": _text,
@@ -192,7 +190,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "device": _one_of(DEVICES),
     "top": _number(1, 10_000, is_whole=True),
     "verify": _boolean,
-    "matcher": _some_of(MATCHERS),
+    "matcher": _matchers,
     "out": _path,
     "strictness": _one_of(STRICTNESSES),
     "prefer": _texts,

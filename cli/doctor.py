@@ -12,7 +12,6 @@ from cli.options import (
     ConfigOption,
     IndexOption,
     JsonOption,
-    WeightsOption,
     settings_from,
 )
 
@@ -30,17 +29,16 @@ def _command(
     index: IndexOption = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME", help="Models that must load. Default: as for index"),
+        typer.Option(
+            "--model", metavar="NAME[=PATH]", help="Models that must load. Default: as for index"
+        ),
     ] = None,
-    weights: WeightsOption = None,
     account_url: AccountUrlOption = None,
     json: JsonOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Check packages, GPU, weights, disk and access to storage. Exits with 0 when all is well."""
-    settings = settings_from(
-        config, index=index, model=model, weights=weights, account_url=account_url, json=json
-    )
+    settings = settings_from(config, index=index, model=model, account_url=account_url, json=json)
     raise typer.Exit(run(source or [], settings))
 
 

@@ -1,4 +1,4 @@
-"""What a person sees when a command fails: one line and an exit code, or, for a bug, a traceback."""
+"""What a person sees when a command fails: one line and an exit code; for a bug, a traceback."""
 
 from __future__ import annotations
 

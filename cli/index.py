@@ -16,7 +16,6 @@ from cli.options import (
     JsonOption,
     RateOption,
     RuntimeOption,
-    WeightsOption,
     settings_from,
 )
 
@@ -42,12 +41,12 @@ def _command(
         list[str] | None,
         typer.Option(
             "--model",
-            metavar="NAME",
-            help="Embedding model; repeat for several. `dedup models` lists them. "
+            metavar="NAME[=PATH]",
+            help="Embedding model, and its weights; repeat for several. `dedup models` lists "
+            "them. "
             "Default: efficientnet_lite0",
         ),
     ] = None,
-    weights: WeightsOption = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", help="Processes that decode. Default: one a core"),
@@ -83,7 +82,6 @@ def _command(
         config,
         index=index,
         model=model,
-        weights=weights,
         workers=workers,
         max_requests_per_second=max_requests_per_second,
         account_url=account_url,
@@ -103,11 +101,12 @@ def run(locations: list[str], settings: Settings) -> None:
     Raises:
         DedupError: as the sources, the index directory, the models and the pass raise it.
     """
+    from indexer.index_pass import IndexOptions, index
+
     from cli.index_summary import print_summary
     from cli.loading import decode_limits, load_embedders, open_sources
     from cli.output import print_json
     from cli.progress import index_listener
-    from indexer.index_pass import IndexOptions, index
     from storage.index_directory import IndexDirectory
 
     with ExitStack() as stack:

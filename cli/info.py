@@ -47,8 +47,9 @@ def describe_index(path: Path) -> dict[str, Any]:
         IndexDirectoryError: it is no index, or cannot be read.
     """
     from search.index_set import IndexSet, SearchOptions
-    from storage.catalog import Catalog
     from storage.index_directory import IndexDirectory
+
+    from storage.catalog import Catalog
     from storage.records import BlobStatus
 
     directory = IndexDirectory.open(path)
@@ -77,9 +78,7 @@ def _disk_use(folder: Path) -> int:
     """Bytes on disk: LMDB's file is sparse, its length says nothing."""
     if not folder.is_dir():
         return 0
-    return sum(
-        path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()
-    )
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 def _print(information: dict[str, Any]) -> None:

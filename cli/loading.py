@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from cli.config import Settings
 
 if TYPE_CHECKING:
+    from storage.open_source import SourceOptions
+
     from indexer.decode import DecodeLimits
     from indexer.embedders.base import Embedder
-    from storage.open_source import SourceOptions
+    from storage.parameters import IndexParameters
     from storage.source import Source
     from verify.cascade import Verifier
 
@@ -56,8 +58,8 @@ def decode_limits(settings: Settings, preview_size: int | None = None) -> Decode
     )
 
 
-def load_embedders(settings: Settings, names: Iterable[str] | None = None) -> list[Embedder]:
-    """The embedding models of the settings, or those of the given names.
+def load_embedders(settings: Settings) -> list[Embedder]:
+    """The embedding models of the settings.
 
     Raises:
         ModelError: weights missing or damaged, or a package not installed.
@@ -66,13 +68,43 @@ def load_embedders(settings: Settings, names: Iterable[str] | None = None) -> li
 
     return [
         load_embedder(
-            name,
-            weights=settings.weights_of(name),
+            choice.name,
+            weights=choice.weights,
             runtime=settings.runtime,
             device=settings.device,
         )
-        for name in (settings.model if names is None else names)
+        for choice in settings.model
     ]
+
+
+def load_embedders_of(parameters: IndexParameters, settings: Settings) -> list[Embedder]:
+    """The models that an index was made with, in its precision; the settings say where weights are.
+
+    Raises:
+        ModelError: as above, or this machine cannot run them as the index needs.
+        IndexMismatch: the weights here are others than those of the index.
+    """
+    from indexer.embedders.registry import load_embedder
+
+    from storage.errors import IndexMismatch
+
+    weights = {choice.name: choice.weights for choice in settings.model}
+    embedders = []
+    for model in parameters.models:
+        embedder = load_embedder(
+            model.name,
+            weights=weights.get(model.name),
+            runtime=model.runtime,
+            device=settings.device,
+        )
+        if embedder.spec.fingerprint != model.fingerprint:
+            raise IndexMismatch(
+                f"The index {settings.index} was made with other weights of {model.name} "
+                f"({model.fingerprint[:12]}) than are here ({embedder.spec.fingerprint[:12]}).",
+                f"Name the right ones with DEDUP_MODEL={model.name}=PATH, or index again.",
+            )
+        embedders.append(embedder)
+    return embedders
 
 
 def load_verifier(settings: Settings) -> Verifier:
@@ -86,7 +118,7 @@ def load_verifier(settings: Settings) -> Verifier:
     from verify.matchers.registry import load_matcher
 
     matchers = tuple(
-        load_matcher(name, weights=settings.weights_of(name), device=settings.device)
-        for name in settings.matcher
+        load_matcher(choice.name, weights=choice.weights, device=settings.device)
+        for choice in settings.matcher
     )
     return Verifier(matchers, Strictness(settings.strictness))

@@ -11,7 +11,9 @@ from cli.options import ConfigOption, JsonOption, settings_from
 
 EXAMPLE = "Examples:\n\n\b\n  dedup models\n  dedup models fetch clip:ViT-B-32/laion2b_s34b_b79k"
 LIST_EXAMPLE = "Example:\n\n\b\n  dedup models list --json"
-FETCH_EXAMPLE = "Example:\n\n\b\n  dedup models fetch efficientnet_b7 --to weights/efficientnet_b7.safetensors"
+FETCH_EXAMPLE = (
+    "Example:\n\n\b\n  dedup models fetch efficientnet_b7 --to weights/efficientnet_b7.safetensors"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,17 +38,29 @@ def _list(json: JsonOption = None, config: ConfigOption = None) -> None:
     """Every model with its licence, dimensions and where its weights are. Checks fingerprints."""
     from cli.output import print_json
     from indexer.embedders.registry import list_models
+    from verify.matchers.registry import list_matchers
 
     settings = settings_from(config, json=json)
-    models = list_models()
+    embedders, matchers = list_models(), list_matchers()
     if settings.json:
-        print_json(models)
+        print_json([*embedders, *matchers])
         return
-    _print_table(models)
+    print("Embedding models, for --model. Any other timm name, and clip:ARCHITECTURE/PRETRAINED of")
+    print("open_clip, works too.\n")
+    for model in embedders:
+        shape = f"{model.dimension} dimensions, {model.input_size} px"
+        _print_model(model.name, model.is_available, f"{shape}, licence {model.licence}")
+        if model.fingerprint_ok is not None:
+            print(f"{'':14}fingerprint {'right' if model.fingerprint_ok else 'WRONG: damaged'}")
+        print(f"{'':14}{model.where}")
+    print("\nMatchers, for --matcher.\n")
+    for matcher in matchers:
+        _print_model(matcher.name, matcher.is_available, f"licence {matcher.licence}")
+        print(f"{'':14}{matcher.needs or matcher.where}")
 
 
-def _print_table(models: object) -> None:
-    raise NotImplementedError(models)
+def _print_model(name: str, is_available: bool, facts: str) -> None:
+    print(f"{'here' if is_available else 'not here':<14}{name}  ({facts})")
 
 
 def _fetch(

@@ -42,15 +42,9 @@ MatcherOption = Annotated[
     list[str] | None,
     typer.Option(
         "--matcher",
-        metavar="NAME",
-        help="Keypoint matcher; repeat to try several in order: orb, sift, loftr, keynet, xfeat, "
-        "disk-lightglue. Default: orb, then sift",
-    ),
-]
-WeightsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--weights", metavar="NAME=FILE", help="Weights of a model or matcher; repeat for several."
+        metavar="NAME[=PATH]",
+        help="Keypoint matcher, and its weights; repeat to try several in order: orb, sift, "
+        "loftr, keynet, xfeat, disk-lightglue. Default: orb, then sift",
     ),
 ]
 RuntimeOption = Annotated[

@@ -14,9 +14,7 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
-    RuntimeOption,
     StrictnessOption,
-    WeightsOption,
     settings_from,
 )
 
@@ -50,9 +48,7 @@ def _command(
     ] = None,
     matcher: MatcherOption = None,
     strictness: StrictnessOption = None,
-    weights: WeightsOption = None,
     account_url: AccountUrlOption = None,
-    runtime: RuntimeOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
     config: ConfigOption = None,
@@ -65,9 +61,7 @@ def _command(
         verify=verify,
         matcher=matcher,
         strictness=strictness,
-        weights=weights,
         account_url=account_url,
-        runtime=runtime,
         device=device,
         json=json,
     )

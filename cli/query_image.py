@@ -10,20 +10,20 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from search.index_set import IndexSet, SearchOptions
+from search.neighbours import Neighbour, neighbours
+from storage.open_source import open_source
 
 from cli.config import Settings
-from cli.loading import decode_limits, load_embedders, load_verifier, source_options
+from cli.loading import decode_limits, load_embedders_of, load_verifier, source_options
 from cli.transform_words import describe_transform
 from indexer.embedders.base import Embedder
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractedImage, ExtractOptions, extract
 from resolve.verdicts import CachedVerdicts, decode_preview
-from search.index_set import IndexSet, SearchOptions
-from search.neighbours import Neighbour, neighbours
 from storage.catalog import Catalog
 from storage.errors import ImageInputError, IndexMismatch, SourceNotFound
 from storage.index_directory import IndexDirectory
-from storage.open_source import open_source
 from storage.parameters import IndexParameters
 from storage.records import F32, U8
 from verify.cascade import VerifyImage
@@ -97,11 +97,7 @@ class QueryEngine:
                     "Run dedup index SOURCE first.",
                 )
             self._parameters: IndexParameters = parameters
-            # The index says which models it was made with; the settings only say how to run them.
-            self._embedders: list[Embedder] = load_embedders(
-                settings, [model.name for model in parameters.models]
-            )
-            self._require_same_models()
+            self._embedders: list[Embedder] = load_embedders_of(parameters, settings)
             self._options = SearchOptions()
             self._indexes = IndexSet.open(directory, self._catalog, self._options)
             self._verifier = load_verifier(settings) if settings.verify else None
@@ -219,15 +215,6 @@ class QueryEngine:
             reason=reason,
         )
 
-    def _require_same_models(self) -> None:
-        for embedder, model in zip(self._embedders, self._parameters.models, strict=True):
-            if embedder.spec.fingerprint != model.fingerprint:
-                raise IndexMismatch(
-                    f"The index {self._settings.index} was made with other weights of {model.name} "
-                    f"({model.fingerprint}) than are here ({embedder.spec.fingerprint}).",
-                    f"Give the same weights with --weights {model.name}=FILE, or index again.",
-                )
-
 
 def read_query(location: str, settings: Settings) -> bytes:
     """The bytes of a query image: standard input, a file, or a blob of a source.
@@ -273,4 +260,3 @@ def _orientations(square: U8) -> U8:
 
 def _shown(location: str) -> str:
     return "Standard input" if location == STANDARD_INPUT else location
-

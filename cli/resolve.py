@@ -16,7 +16,6 @@ from cli.options import (
     JsonOption,
     MatcherOption,
     StrictnessOption,
-    WeightsOption,
     settings_from,
 )
 
@@ -50,7 +49,6 @@ def _command(
             "--prefer", metavar="RULE", help="Which copy to keep; repeat, most important first."
         ),
     ] = None,
-    weights: WeightsOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
     config: ConfigOption = None,
@@ -63,7 +61,6 @@ def _command(
         strictness=strictness,
         matcher=matcher,
         prefer=prefer,
-        weights=weights,
         device=device,
         json=json,
     )
@@ -76,15 +73,16 @@ def run(settings: Settings) -> None:
     Raises:
         DedupError: the index, a model or the folder for the lists cannot be used.
     """
+    from resolve.lists import write_lists
+    from resolve.report import write_report
+    from resolve.resolve import ResolveOptions, resolve
+    from search.index_set import IndexSet, SearchOptions, candidate_pairs
+
     from cli.loading import load_verifier
     from cli.output import print_json
     from cli.progress import resolve_listener
     from cli.resolve_summary import print_summary
-    from resolve.lists import write_lists
-    from resolve.report import write_report
-    from resolve.resolve import ResolveOptions, resolve
     from resolve.verdicts import CachedVerdicts
-    from search.index_set import IndexSet, SearchOptions, candidate_pairs
     from storage.index_directory import IndexDirectory
 
     directory = IndexDirectory.open(settings.index)

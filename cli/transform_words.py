@@ -1,4 +1,4 @@
-"""A homography in a photographer's words: where the picture was cropped, turned, mirrored, scaled."""
+"""A homography in a photographer's words: cropped where, turned, mirrored, scaled how much."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def describe_transform(
     centre = np.array([width / 2, height / 2])
     # The derivative at the centre: a homography that is no similarity has no single scale or angle.
     step = max(1.0, min(width, height) / 100)
-    middle, right, down = _project(
-        homography, np.array([centre, centre + (step, 0), centre + (0, step)])
-    )
+    middle, right, down = _project(homography, centre + np.array([[0, 0], [step, 0], [0, step]]))
     x_axis, y_axis = (right - middle) / step, (down - middle) / step
     determinant = float(x_axis[0] * y_axis[1] - x_axis[1] * y_axis[0])
     is_mirrored = determinant < 0

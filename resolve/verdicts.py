@@ -1,4 +1,4 @@
-"""Verdicts on pairs of images, each computed once: from the catalog's cache, else from the previews."""
+"""Verdicts on pairs of images: from the catalog's cache, else computed from the previews."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from verify.codec import decode_verdict, encode_verdict
 
 from storage.catalog import Catalog
 from storage.errors import IndexStorageError
 from storage.records import ImageRecord
 from verify.cascade import VerifyImage
-from verify.codec import decode_verdict, encode_verdict
 from verify.verdict import Verdict
 
 # 640×480 RGB is 0.9 MB: 256 previews are some 240 MB at most.
@@ -71,7 +71,7 @@ class CachedVerdicts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # An interrupted run keeps what it has worked out; a full disk must not hide the first error.
+        # An interrupted run keeps what it has worked out; a full disk must not hide why it ended.
         try:
             self.flush()
         except IndexStorageError:

@@ -4,8 +4,8 @@ of them edited here and now.
     python docs/examples/make_gallery.py FOLDER
 
 Every copy is named after its original (`chelsea-crop.jpg` is made of `chelsea.png`), so that the
-lists can be judged by eye. `motorcycle_left` and `motorcycle_right` are two photographs of one scene
-and must both be kept; `damaged.jpg` cannot be read.
+lists can be judged by eye. `motorcycle_left` and `motorcycle_right` are two photographs of one
+scene and must both be kept; `damaged.jpg` cannot be read.
 """
 
 from __future__ import annotations
@@ -20,10 +20,26 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 from pillow_heif import register_heif_opener
 
 SKIMAGE = (
-    "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png "
-    "grass.png gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png "
-    "motorcycle_right.png page.png retina.jpg rocket.jpg text.png"
-).split()
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "cell.png",
+    "chelsea.png",
+    "clock_motion.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "moon.png",
+    "motorcycle_left.png",
+    "motorcycle_right.png",
+    "page.png",
+    "retina.jpg",
+    "rocket.jpg",
+    "text.png",
+)
 SKLEARN = ("china.jpg", "flower.jpg")
 COPIES_EACH = 3
 

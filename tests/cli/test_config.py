@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.config import SETTING_NAMES, Settings, load_settings
+from cli.config import SETTING_NAMES, Choice, Settings, load_settings
 from storage.errors import UsageError
 
 
@@ -25,7 +25,7 @@ def _load(
 def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
     settings = _load(tmp_path)
     assert settings.index == Path("dedup-index")
-    assert settings.model == ("efficientnet_lite0",)
+    assert settings.model == (Choice("efficientnet_lite0"),)
     assert settings.strictness == "safe"
     assert settings.workers >= 1
 
@@ -40,7 +40,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", SETTING_NAMES)
 def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: str) -> None:
     values = {
-        "index": "elsewhere", "model": "resnet18", "weights": "resnet18=w.pt", "workers": "3",
+        "index": "elsewhere", "model": "resnet18=w.pt", "workers": "3",
         "max_requests_per_second": "7", "account_url": "https://a.blob.core.windows.net",
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12", "runtime": "torch",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
@@ -57,16 +57,18 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
 def test_the_file_writes_values_as_toml_does(tmp_path: Path) -> None:
     settings = _load(
         tmp_path,
-        "verify = false\nmodel = ['a', 'b']\nmax_requests_per_second = 5\n[weights]\na = 'x.pt'\n",
+        "verify = false\nmodel = ['a=x.pt', 'b']\nmax_requests_per_second = 5\n",
     )
     assert settings.verify is False
-    assert settings.model == ("a", "b")
-    assert settings.weights_of("a") == Path("x.pt")
-    assert settings.weights_of("b") is None
+    assert settings.model == (Choice("a", Path("x.pt")), Choice("b"))
+    assert settings.max_requests_per_second == 5.0
 
 
 def test_the_environment_separates_several_names_by_commas(tmp_path: Path) -> None:
-    assert _load(tmp_path, environment={"DEDUP_MODEL": "a, b"}).model == ("a", "b")
+    assert _load(tmp_path, environment={"DEDUP_MODEL": "a, b"}).model == (
+        Choice("a"),
+        Choice("b"),
+    )
 
 
 def test_a_misspelt_key_of_the_file_is_named_with_what_was_meant(tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_a_misspelt_variable_is_an_error_too(tmp_path: Path) -> None:
         ({"strictness": "strict"}, "--strictness is 'strict'.*safe, balanced, loose"),
         ({"workers": 0}, "--workers is 0.*from 1 to 1024"),
         ({"matcher": ["akaze"]}, "--matcher is .'akaze'.*orb, sift"),
-        ({"weights": ["model.pt"]}, "--weights.*NAME=PATH"),
+        ({"model": ["resnet18="]}, "--model.*NAME=PATH"),
         ({"preview_size": "big"}, "--preview-size is 'big'.*whole number"),
     ],
 )
