@@ -65,8 +65,9 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
     """
     image = decode(content, options.limits)
     preview = preview_pixels(image.rgb, options.preview_size)
-    grey = grey_square(image.rgb)
-    colours = colour_square(image.rgb)
+    # From the preview, like all that needs few pixels: it is up to four times smaller.
+    grey = grey_square(preview)
+    colours = colour_square(preview)
     record = ImageRecord(
         digest=digest,
         byte_size=len(content),
@@ -85,5 +86,8 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
     return ExtractedImage(
         record=record,
         preview=encode_preview(preview),
-        network_inputs={side: squash(image.rgb, side) for side in options.network_inputs},
+        network_inputs={
+            side: squash(preview if min(preview.shape[:2]) >= side else image.rgb, side)
+            for side in options.network_inputs
+        },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -16,6 +17,9 @@ from storage.records import Metadata
 _T = TypeVar("_T")
 
 _LONGEST_TEXT = 120
+# Pillow counts their frames by seeking, and stays at the frame where a damaged file stopped it. So
+# they are counted on an image opened for it, by the plugin that opens the format.
+_SEEKING_FORMATS = {"GIF": "GIF", "TIFF": "TIFF", "MPO": "JPEG"}
 _BITS_OF_MODE = {"1": 1, "I": 32, "F": 32}
 
 
@@ -42,7 +46,7 @@ def read_metadata(image: Image.Image, content: bytes) -> Metadata:
         has_icc=bool(image.info.get("icc_profile")),
         has_alpha=has_alpha(image),
         bits_per_channel=_guarded(lambda: _bits(image, content), 8),
-        frames=max(1, _guarded(lambda: int(getattr(image, "n_frames", 1)), 1)),
+        frames=max(1, _guarded(lambda: _frames(image, content), 1)),
     )
 
 
@@ -53,6 +57,14 @@ def _guarded(read: Callable[[], _T], otherwise: _T) -> _T:
         # EXIF and frame tables are written by anybody; Pillow's parsers raise whatever broken
         # ones make them stumble over. Metadata is never worth losing the picture for.
         return otherwise
+
+
+def _frames(image: Image.Image, content: bytes) -> int:
+    format_name = _SEEKING_FORMATS.get(image.format or "")
+    if format_name is None:
+        return int(getattr(image, "n_frames", 1))
+    with Image.open(io.BytesIO(content), formats=(format_name,)) as other:
+        return int(getattr(other, "n_frames", 1))
 
 
 def _text(value: object) -> str:

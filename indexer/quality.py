@@ -36,7 +36,6 @@ def measure_quality(rgb: U8, scale: float, jpeg: JpegCoding | None) -> Quality:
         jpeg: what the header says of the compression; None for other formats.
     """
     grey = luminance_of(rgb)
-    histograms = [_histogram(rgb, channel) for channel in range(3)]
     return Quality(
         sharpness=sharpness(grey),
         noise=noise(grey),
@@ -46,7 +45,8 @@ def measure_quality(rgb: U8, scale: float, jpeg: JpegCoding | None) -> Quality:
         jpeg_quantiser=jpeg.mean_quantiser if jpeg else 0.0,
         chroma_subsampling=jpeg.subsampling if jpeg else "",
         clipped=clipped(rgb),
-        histogram_gaps=float(np.mean([histogram_gaps(counts) for counts in histograms])),
+        # Of one channel: luminance mixes three, which fills the gaps of each.
+        histogram_gaps=histogram_gaps(_histogram(rgb, 1)),
         entropy=entropy(_histogram(grey, 0)),
         colourfulness=colourfulness(rgb),
         measured_scale=scale,
@@ -171,10 +171,20 @@ def texture(grey: U8) -> float:
     needed = float(np.clip(2 * noise(grey), _LEAST_TEXTURE, _MOST_TEXTURE_NEEDED))
     height, width = (max(1, length // _TILE) for length in grey.shape)
     inner = grey[: height * _TILE, : width * _TILE].astype(np.float32)
-    # Area averaging by a whole factor is the mean of each tile.
-    mean = cv2.resize(inner, (width, height), interpolation=cv2.INTER_AREA)
-    mean_square = cv2.resize(inner * inner, (width, height), interpolation=cv2.INTER_AREA)
-    return float(np.mean(mean_square - mean * mean > needed * needed))
+    if min(grey.shape) < _TILE:
+        return float(inner.std() > needed)
+    mean = _tile_sums(inner) / _TILE**2
+    np.square(inner, out=inner)
+    variance = _tile_sums(inner) / _TILE**2 - mean * mean
+    return float(np.mean(variance > needed * needed))
+
+
+def _tile_sums(values: NDArray[np.float32]) -> F64:
+    """The sum of each 16×16 tile; exact, for 256 squares of grey levels fit single precision."""
+    height, width = values.shape
+    down = values.reshape(height // _TILE, _TILE, width).sum(axis=1)
+    across = down.reshape(height // _TILE, width // _TILE, _TILE).sum(axis=2)
+    return np.asarray(across, dtype=np.float64)
 
 
 def _histogram(pixels: U8, channel: int) -> F64:

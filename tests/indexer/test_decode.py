@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from indexer.jpeg_coding import is_decoded_whole
+from indexer.pixel_modes import to_rgb
 
 LIMITS = DecodeLimits()
 LOSSLESS = {
@@ -137,8 +138,6 @@ def test_every_mode_of_a_tiff_shows_the_picture(mode, photo, encode):
     else:
         stored = photo.convert(mode)
     if mode == "HSV":
-        from indexer.pixel_modes import to_rgb
-
         rgb = to_rgb(stored)
     else:
         rgb = decode(encode(stored, "TIFF"), LIMITS).rgb
@@ -267,6 +266,43 @@ def test_an_animation_is_its_first_frame(name, photo, encode):
     image = decode(content, LIMITS)
     assert image.metadata.frames == 3
     assert mean_difference(image.rgb, np.asarray(photo)) < 12
+
+
+@pytest.mark.parametrize("name", ["GIF", "TIFF"])
+def test_damage_in_a_later_frame_leaves_the_first_frame_what_it_is(name, photo, encode):
+    small = photo.resize((90, 60)).quantize(32)
+    content = encode(small, name, save_all=True, append_images=[small.rotate(180)] * 2)
+    whole = decode(content, LIMITS).rgb
+    random = np.random.default_rng(11)
+    readable = 0
+    for _ in range(40):
+        damaged = bytearray(content)
+        for position in random.integers(len(content) // 2, len(content), size=8):
+            damaged[position] = int(random.integers(256))
+        try:
+            rgb = decode(bytes(damaged), LIMITS).rgb
+        except UndecodableImage:
+            continue
+        readable += 1
+        np.testing.assert_array_equal(rgb, whole)
+    assert readable > 0
+
+
+@pytest.mark.parametrize("mode", ["LA", "La", "PA", "RGBa", "RGBA"])
+def test_every_mode_with_alpha_shows_the_picture(mode, photo):
+    translucent = photo.convert("L").convert("RGBA") if mode in ("LA", "La") else photo.copy()
+    translucent.putalpha(255)
+    by_way_of = {"La": "LA", "PA": "P"}.get(mode, "RGBA")
+    image = translucent.convert(by_way_of).convert(mode)
+    rgb = to_rgb(image)
+    wanted = np.asarray(translucent.convert("RGB"))
+    assert mean_difference(rgb, wanted) < (16 if mode == "PA" else 1)
+
+
+def test_big_endian_sixteen_bit_grey_is_the_same(photo):
+    deep = (np.asarray(photo.convert("L")).astype(">u2") * 257).astype(">u2")
+    image = Image.frombytes("I;16B", photo.size, deep.tobytes())
+    np.testing.assert_array_equal(to_rgb(image)[..., 0], np.asarray(photo.convert("L")))
 
 
 def test_a_multi_picture_jpeg_is_a_jpeg(photo, encode):
