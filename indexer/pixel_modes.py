@@ -70,7 +70,7 @@ def _band(
         # By way of RGBA, so that palettes, colour keys and premultiplied colours are undone.
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A") if background is not None else None
-        image = rgba.convert("RGB") if image.mode not in ("LA", "La", "L") else _grey_of(rgba)
+        image = rgba.convert("RGB") if image.mode not in ("LA", "L") else _grey_of(rgba)
     rgb = transform.apply(image) if transform else image
     if rgb.mode != "RGB":
         rgb = rgb.convert("RGB")
@@ -108,6 +108,8 @@ def scale_to_eight_bit(values: NDArray[np.generic]) -> U8:
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(scale_to_eight_bit(np.asarray(image)))
+    if image.mode == "La":  # premultiplied grey, which Pillow converts to nothing else
+        return image.convert("LA")
     return image
 
 

@@ -109,7 +109,7 @@ def test_a_large_turned_jpeg_is_shrunk_while_decoding_and_upright(photo, encode)
     assert mean_difference(image.rgb, np.asarray(photo.resize((902, 600)))) < 4
 
 
-@pytest.mark.parametrize("size", [(640, 480), (1279, 900), (1281, 900), (6000, 400), (5121, 3001)])
+@pytest.mark.parametrize("size", [(640, 480), (1279, 900), (1281, 900), (6000, 400), (2563, 1501)])
 def test_a_shrunk_jpeg_has_the_pixels_of_a_shrunk_png(size, photo, encode):
     big = photo.resize(size, Image.Resampling.BILINEAR)
     jpeg = decode(encode(big, "JPEG", quality=95, subsampling=0), LIMITS)
@@ -137,10 +137,8 @@ def test_every_mode_of_a_tiff_shows_the_picture(mode, photo, encode):
         stored = ImageCms.applyTransform(photo, to_lab)
     else:
         stored = photo.convert(mode)
-    if mode == "HSV":
-        rgb = to_rgb(stored)
-    else:
-        rgb = decode(encode(stored, "TIFF"), LIMITS).rgb
+    # No file format holds HSV.
+    rgb = to_rgb(stored) if mode == "HSV" else decode(encode(stored, "TIFF"), LIMITS).rgb
     wanted = photo.convert("L").convert("RGB") if mode in ("1", "L") else photo
     blurred = [cv2.blur(pixels, (15, 15)) for pixels in (rgb, np.asarray(wanted))]
     assert mean_difference(*blurred) < 6
