@@ -24,6 +24,10 @@ Descriptors = NDArray[Any]
 SMALLEST_LONG_SIDE = 480
 LARGEST_LONG_SIDE = 1024
 
+_MIN_GAIN, _MAX_GAIN = 1.25, 8.0
+_TEXTURE_WINDOW = 9
+_MIN_CONTRAST = 4
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keypoints:
@@ -164,6 +168,33 @@ def to_grey(rgb: U8) -> U8:
     if rgb.ndim == 2:
         return np.ascontiguousarray(rgb)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def stretched_contrast(grey: U8) -> U8:
+    """A dull image, uint8 (h, w), with its grey levels spread out, at most eightfold.
+
+    Corner detectors have absolute thresholds; a faded scan would pass none of them.
+    """
+    low, high = np.percentile(grey, (1.0, 99.0))
+    gain = min(_MAX_GAIN, 255.0 / max(1.0, float(high - low)))
+    if gain < _MIN_GAIN:
+        return grey
+    stretched = (grey.astype(np.float32) - float(low)) * gain
+    return np.asarray(np.clip(stretched, 0, 255), dtype=np.uint8)
+
+
+def is_textured(pixels: U8, points: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which points (n, 2) lie where the image, uint8 (h, w, 3), is not flat, bool (n,).
+
+    Networks find "keypoints" in blank frames, at the borders, and match them with confidence.
+    """
+    grey = to_grey(pixels)
+    window = np.ones((_TEXTURE_WINDOW, _TEXTURE_WINDOW), np.uint8)
+    contrast = cv2.subtract(cv2.dilate(grey, window), cv2.erode(grey, window))
+    columns, rows = np.round(np.asarray(points)).astype(np.intp).reshape(-1, 2).T
+    size = size_of(grey)
+    inside = contrast[rows.clip(0, size.height - 1), columns.clip(0, size.width - 1)]
+    return np.asarray(inside >= _MIN_CONTRAST, dtype=np.bool_)
 
 
 def mutual_nearest(distances: F32, ratio: float) -> tuple[NDArray[np.intp], NDArray[np.intp], F32]:

@@ -15,6 +15,7 @@ from verify.matchers.base import (
     Keypoints,
     Matches,
     frame_to_working,
+    is_textured,
     matches_of,
     working_image,
 )
@@ -49,9 +50,11 @@ class DiskLightGlueMatcher:
         working = working_image(rgb, smallest=_SMALLEST, largest=_LARGEST, multiple=_STRIDE)
         with torch.inference_mode():
             found = self._disk(image_tensor(working.pixels, self._device), n=_FEATURES)[0]
+        points = found.keypoints.float().cpu().numpy()
+        keep = is_textured(working.pixels, points)
         return Keypoints(
-            points=working.to_frame(found.keypoints.float().cpu().numpy()),
-            descriptors=found.descriptors.float().cpu().numpy(),
+            points=working.to_frame(points[keep]),
+            descriptors=found.descriptors.float().cpu().numpy()[keep],
             frame=working.frame,
             working_scale=working.scale,
         )

@@ -41,7 +41,7 @@ class KeyNetMatcher:
 
     name = "keynet"
     version = "keynet-affnet-hardnet-1"
-    licence = "MIT"
+    licence = "BSD-3-Clause-Clear AND MIT"
     is_rotation_invariant = True
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from verify.matchers.base import (
     Matches,
     matches_of,
     mutual_nearest,
+    stretched_contrast,
     to_grey,
     working_image,
 )
@@ -23,7 +25,7 @@ _FEATURES = 1200
 _SCALE_FACTOR = 1.2
 _LEVELS = 9
 _RATIO = 0.85
-# A smooth or dull image gives too few corners at the usual contrast; it is asked again at a lower.
+# A smooth or dull image gives too few corners: it is asked again, stretched, at a lower threshold.
 _FAST_THRESHOLDS = (12, 4)
 _ENOUGH = 300
 
@@ -45,14 +47,14 @@ class OrbMatcher:
         working = working_image(to_grey(rgb))
         found: Any = ()
         descriptors: Any = None
-        for threshold in _FAST_THRESHOLDS:
+        for grey, threshold in self._attempts(working.pixels):
             detector = cv2.ORB.create(
                 nfeatures=_FEATURES,
                 scaleFactor=_SCALE_FACTOR,
                 nlevels=_LEVELS,
                 fastThreshold=threshold,
             )
-            found, descriptors = detector.detectAndCompute(working.pixels, None)
+            found, descriptors = detector.detectAndCompute(grey, None)
             if len(found) >= _ENOUGH:
                 break
         if descriptors is None:
@@ -65,6 +67,10 @@ class OrbMatcher:
             sizes=np.array([point.size for point in found], np.float32) / working.scale[0],
             angles=np.array([point.angle for point in found], np.float32),
         )
+
+    def _attempts(self, grey: U8) -> Iterator[tuple[U8, int]]:
+        yield grey, _FAST_THRESHOLDS[0]
+        yield stretched_contrast(grey), _FAST_THRESHOLDS[1]
 
     def match(self, a: Keypoints, b: Keypoints) -> Matches:
         """Mutual nearest neighbours that pass the ratio test."""

@@ -30,7 +30,7 @@ _MATCHERS = {
     "disk-lightglue": _Entry(
         "verify.matchers.disk_lightglue", "DiskLightGlueMatcher", "Apache-2.0"
     ),
-    "keynet": _Entry("verify.matchers.keynet", "KeyNetMatcher", "MIT"),
+    "keynet": _Entry("verify.matchers.keynet", "KeyNetMatcher", "BSD-3-Clause-Clear AND MIT"),
     "loftr": _Entry("verify.matchers.loftr", "LoftrMatcher", "Apache-2.0"),
 }
 

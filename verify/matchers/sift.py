@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from verify.matchers.base import (
     Matches,
     matches_of,
     mutual_nearest,
+    stretched_contrast,
     to_grey,
     working_image,
 )
@@ -43,12 +45,12 @@ class SiftMatcher:
         working = working_image(to_grey(rgb))
         found: Any = ()
         descriptors: Any = None
-        for threshold in _CONTRAST_THRESHOLDS:
+        for grey, threshold in self._attempts(working.pixels):
             # Without the precise upscale OpenCV places every point a quarter of a pixel off.
             detector = cv2.SIFT.create(
                 nfeatures=_FEATURES, contrastThreshold=threshold, enable_precise_upscale=True
             )
-            found, descriptors = detector.detectAndCompute(working.pixels, None)
+            found, descriptors = detector.detectAndCompute(grey, None)
             if len(found) >= _ENOUGH:
                 break
         if descriptors is None:
@@ -61,6 +63,10 @@ class SiftMatcher:
             sizes=np.array([point.size for point in found], np.float32) / working.scale[0],
             angles=np.array([point.angle for point in found], np.float32),
         )
+
+    def _attempts(self, grey: U8) -> Iterator[tuple[U8, float]]:
+        yield grey, _CONTRAST_THRESHOLDS[0]
+        yield stretched_contrast(grey), _CONTRAST_THRESHOLDS[1]
 
     def match(self, a: Keypoints, b: Keypoints) -> Matches:
         """Mutual nearest neighbours that pass the ratio test."""

@@ -11,10 +11,10 @@ import importlib.util
 import os
 import socket
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -178,8 +178,9 @@ def _in_package(file: WeightFile) -> list[Path]:
 
 
 def _is_reachable(url: str) -> bool:
-    proxy = urllib.request.getproxies().get("https")
-    address = urlsplit(proxy) if proxy else urlsplit(url)
+    address = urlsplit(url)
+    if not urllib.request.proxy_bypass(address.hostname or ""):
+        address = urlsplit(urllib.request.getproxies().get(address.scheme, url))
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
         with socket.create_connection((address.hostname or "", port), timeout=_REACHABLE_WITHIN):
@@ -215,7 +216,7 @@ def _download(file: WeightFile) -> Path | None:
         if expected is not None and int(expected) != received:
             return None
         part.replace(folder / file.name)
-    except (urllib.error.URLError, OSError):
+    except (OSError, HTTPException):
         return None
     finally:
         part.unlink(missing_ok=True)

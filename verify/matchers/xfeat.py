@@ -17,6 +17,7 @@ from verify.matchers.base import (
     U8,
     Keypoints,
     Matches,
+    is_textured,
     matches_of,
     mutual_nearest,
     working_image,
@@ -55,9 +56,11 @@ class XFeatMatcher:
         working = working_image(rgb, largest=_LARGEST, multiple=_STRIDE)
         with torch.inference_mode():
             found = self._model.detectAndCompute(image_tensor(working.pixels, self._device))[0]
+        points = found["keypoints"].float().cpu().numpy()
+        keep = is_textured(working.pixels, points)
         return Keypoints(
-            points=working.to_frame(found["keypoints"].float().cpu().numpy()),
-            descriptors=found["descriptors"].float().cpu().numpy(),
+            points=working.to_frame(points[keep]),
+            descriptors=found["descriptors"].float().cpu().numpy()[keep],
             frame=working.frame,
             working_scale=working.scale,
         )
