@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import lmdb
 
@@ -36,8 +36,8 @@ PARAMETERS = b"parameters"
 LAST_IMAGE_ID = b"last_image_id"
 REMOVALS = b"removals"
 
-# mypy sees a transaction's keys as bytes when it was begun without buffers.
-Transaction = lmdb.Transaction[bytes]
+# Quoted: only the type stubs know that transactions without buffers give bytes.
+Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,19 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
         IndexStorageError: damaged, or the disk is full.
     """
     names = [field.name for field in fields(Databases)]
-    with storage_faults(path), environment.begin(write=is_writable) as txn:
+    with storage_faults(path):
         try:
+            # A transaction of its own each, because handles opened in a read transaction do not
+            # outlive it. Making a catalog is a few small commits, each of which may be the last:
+            # the next opening makes what is missing.
             databases = Databases(
-                *(environment.open_db(n.encode(), txn=txn, create=is_writable) for n in names)
+                *(environment.open_db(name.encode(), create=is_writable) for name in names)
             )
         except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
             raise NotAnIndex(
                 f"The file in {path} holds no catalog.", "Make one with `dedup index`."
             ) from error
+    with storage_faults(path), environment.begin(write=is_writable) as txn:
         schema = read_number(txn, databases, SCHEMA)
         if schema > SCHEMA_VERSION:
             raise IndexMismatch(

@@ -63,6 +63,12 @@ def storage_faults(path: Path) -> Iterator[None]:
     except lmdb.Error as error:
         if os.strerror(errno.EROFS) in str(error):
             raise _not_writable(path, _reason(error)) from error
+        if os.strerror(errno.EIO) in str(error):
+            # What LMDB says of a write that the disk took in part, which is how most fill up.
+            raise IndexStorageError(
+                f"The disk with the index {path} is full, or a quota is used up, or it is faulty.",
+                _FREE,
+            ) from error
         raise IndexStorageError(
             f"The catalog in {path} cannot be used: {_reason(error)}.",
             "Check the disk; the index must be on a local one.",
