@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.geometry import inverse
+
 
 class Relation(StrEnum):
     """How two images relate. `DIFFERENT` also stands for "not sure"."""
@@ -69,7 +71,7 @@ class Verdict:
             score=self.score,
             a_covers_b=self.b_covers_a,
             b_covers_a=self.a_covers_b,
-            transform=None if self.transform is None else np.linalg.inv(self.transform),
+            transform=None if self.transform is None else inverse(self.transform),
             measurements=measurements,
             reason=self.reason,
         )

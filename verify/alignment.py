@@ -1,0 +1,165 @@
+"""Finds the map between two pictures: cheap guesses first, keypoints for what they leave open."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.geometry import (
+    F64,
+    ORIENTATION_COUNT,
+    Size,
+    inverse,
+    orientation_matrix,
+    oriented,
+    scaling_matrix,
+    size_of,
+)
+from verify.homography import estimate_homography
+from verify.matchers.base import Keypoints, Matcher
+from verify.photometry import luminance
+from verify.refine import contrast_normalised, refine_homography
+from verify.residual import coarse_agreement
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+_THUMBNAIL = 32
+_DIRECT_CORRELATION = 0.70
+_MIRROR = 4
+_KEYPOINT_CACHE = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A map that may bring the pixels of two images together.
+
+    Attributes:
+        homography: pixels of a to pixels of b, float64 (3, 3).
+        method: "frame" for equal frames up to orientation and size, or a matcher's name.
+        inliers: correspondences behind it; 0 for "frame".
+        agreement: share of textured windows that agree on small copies.
+    """
+
+    homography: F64
+    method: str
+    inliers: int
+    agreement: float
+
+
+class Aligner:
+    """Proposes maps between two images, most likely and cheapest first.
+
+    Args:
+        matchers: tried in this order.
+        good_enough: a proposal of matching frames is made only above this coarse agreement.
+    """
+
+    def __init__(self, matchers: tuple[Matcher, ...], good_enough: float = 0.5) -> None:
+        self._matchers = matchers
+        self._good_enough = good_enough
+        self._keypoints: OrderedDict[tuple[str, bytes, int], Keypoints] = OrderedDict()
+
+    def proposals(self, a: U8, b: U8, key_a: bytes, key_b: bytes) -> Iterator[Proposal]:
+        """Maps from a to b that look right on small copies.
+
+        Args:
+            a, b: uint8 RGB (h, w, 3).
+            key_a, key_b: content digests, under which keypoints are remembered.
+        """
+        for homography in equal_frame_maps(a, b):
+            agreement = coarse_agreement(a, b, homography)
+            if agreement >= self._good_enough:
+                yield Proposal(homography, "frame", 0, agreement)
+                break
+        for matcher in self._matchers:
+            for homography, inliers in self._keypoint_maps(matcher, a, b, key_a, key_b):
+                agreement = coarse_agreement(a, b, homography)
+                if agreement >= self._good_enough:
+                    yield Proposal(homography, matcher.name, inliers, agreement)
+                    break
+
+    def _keypoint_maps(
+        self, matcher: Matcher, a: U8, b: U8, key_a: bytes, key_b: bytes
+    ) -> Iterator[tuple[F64, int]]:
+        keypoints_a = self._detect(matcher, a, key_a, 0)
+        turns = range(1) if matcher.is_rotation_invariant else range(4)
+        for mirror in (0, _MIRROR):
+            for turn in turns:
+                orientation = mirror + turn
+                keypoints_b = self._detect(matcher, b, key_b, orientation)
+                alignment = estimate_homography(matcher.match(keypoints_a, keypoints_b))
+                if alignment is not None:
+                    back = inverse(orientation_matrix(size_of(b), orientation))
+                    yield back @ alignment.homography, alignment.inliers
+
+    def _detect(self, matcher: Matcher, image: U8, key: bytes, orientation: int) -> Keypoints:
+        entry = (matcher.name, key, orientation)
+        found = self._keypoints.get(entry)
+        if found is None:
+            found = matcher.detect(np.ascontiguousarray(oriented(image, orientation)))
+            self._keypoints[entry] = found
+            if len(self._keypoints) > _KEYPOINT_CACHE:
+                self._keypoints.popitem(last=False)
+        else:
+            self._keypoints.move_to_end(entry)
+        return found
+
+
+def equal_frame_maps(a: U8, b: U8) -> list[F64]:
+    """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first."""
+    thumb_a, thumb_b = _thumbnail(a), _thumbnail(b)
+    normal_a = _normalised(thumb_a)
+    scored = []
+    for orientation in range(ORIENTATION_COUNT):
+        normal_b = _normalised(np.ascontiguousarray(oriented(thumb_b, orientation)))
+        scored.append((float((normal_a * normal_b).mean()), orientation))
+    size_a, size_b = size_of(a), size_of(b)
+    maps = []
+    for correlation, orientation in sorted(scored, key=lambda item: (-item[0], item[1]))[:2]:
+        if correlation < _DIRECT_CORRELATION:
+            continue
+        turned = Size(size_b.height, size_b.width) if orientation % 2 else size_b
+        back = inverse(orientation_matrix(size_b, orientation))
+        maps.append(back @ scaling_matrix(size_a, turned))
+    return maps
+
+
+def refined(a: U8, b: U8, homography: F64, rounds: int = 2) -> F64:
+    """The homography after sub-pixel refinement on the pixels, in the grid of the coarser image."""
+    size_a, size_b = size_of(a), size_of(b)
+    if size_a.area <= size_b.area:
+        return _refined_one_way(a, b, homography, rounds)
+    return inverse(_refined_one_way(b, a, inverse(homography), rounds))
+
+
+def _refined_one_way(a: U8, b: U8, homography: F64, rounds: int) -> F64:
+    size_a, size_b = size_of(a), size_of(b)
+    seen = cv2.warpPerspective(
+        np.full((size_b.height, size_b.width), 255, np.uint8),
+        homography,
+        (size_a.width, size_a.height),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+    )
+    fitted, _shift = refine_homography(
+        contrast_normalised(luminance(a)),
+        contrast_normalised(luminance(b)),
+        homography,
+        np.asarray(seen),
+        rounds,
+    )
+    return fitted
+
+
+def _thumbnail(rgb: U8) -> F32:
+    small = cv2.resize(rgb, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return luminance(np.asarray(small))
+
+
+def _normalised(grey: F32) -> F32:
+    return np.asarray((grey - grey.mean()) / (grey.std() + 1e-3))

@@ -1,0 +1,97 @@
+"""The one table of thresholds that decides what counts as a copy.
+
+`safe` is what `dedup resolve` uses unless told otherwise: when in doubt, keep. `balanced` and
+`loose` accept weaker evidence of sameness; none of them lets an unexplained change through that is
+not laid over the picture from one side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Strictness(StrEnum):
+    """How sure a verdict has to be before it says "copy"."""
+
+    SAFE = "safe"
+    BALANCED = "balanced"
+    LOOSE = "loose"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What an aligned pair has to show to be called a copy.
+
+    Attributes:
+        min_textured_tiles: windows with texture; with fewer, only near-identical pixels count.
+        min_textured_share: the same as a share of the windows compared.
+        min_agreement: share of textured windows that agree (correlation over 0.8).
+        max_disagreement: share of textured windows that contradict (correlation below 0.5).
+        max_noise: robust deviation of the residual, grey levels.
+        max_unexplained: changed pixels that need no explanation, as a share.
+        max_colour_residual: 99th percentile of the colour left after the fit, grey levels.
+        max_two_sidedness: of changed places, outlines on the clean side against the other.
+        max_contrast_balance: the same for all edges along the outlines.
+        max_opposed: share of the change that goes against its main direction.
+        max_worst_place: two-sidedness of the worst of the changed places.
+        max_ink_in_clean: share of the clean image's changed pixels in the overlay's colour.
+        min_overlay_share, max_overlay_share: what the changed places may cover.
+        min_overlay_extent: longer side of the changed places over the frame.
+        max_paper: how much of the clean picture is like paper.
+        max_paper_around: the same around the changed places.
+        max_plain_difference: for pictures without texture, grey levels after a wide blur.
+        max_plain_noise: for pictures without texture, robust deviation of the residual.
+        max_resolution_loss: how much finer the deleted image may be than its keeper, as a length.
+        max_softness: blur that separates the keeper from a sharper deleted image, pixels.
+    """
+
+    min_textured_tiles: int = 40
+    min_textured_share: float = 0.05
+    min_agreement: float = 0.90
+    max_disagreement: float = 0.02
+    max_noise: float = 9.0
+    max_unexplained: float = 0.0
+    max_colour_residual: float = 28.0
+    max_two_sidedness: float = 0.07
+    max_contrast_balance: float = 0.75
+    max_opposed: float = 0.03
+    max_worst_place: float = 0.65
+    max_ink_in_clean: float = 0.22
+    min_overlay_share: float = 0.004
+    max_overlay_share: float = 0.55
+    min_overlay_extent: float = 0.30
+    max_paper: float = 0.50
+    max_paper_around: float = 0.55
+    max_plain_difference: float = 2.5
+    max_plain_noise: float = 2.5
+    max_resolution_loss: float = 1.35
+    max_softness: float = 1.8
+
+
+THRESHOLDS: dict[Strictness, Thresholds] = {
+    Strictness.SAFE: Thresholds(),
+    Strictness.BALANCED: Thresholds(
+        min_agreement=0.85,
+        max_disagreement=0.05,
+        max_two_sidedness=0.10,
+        max_paper=0.55,
+        max_paper_around=0.65,
+        min_textured_tiles=30,
+        max_resolution_loss=1.6,
+        max_softness=2.5,
+    ),
+    Strictness.LOOSE: Thresholds(
+        min_agreement=0.80,
+        max_disagreement=0.08,
+        max_noise=12.0,
+        max_unexplained=0.0005,
+        max_two_sidedness=0.15,
+        max_opposed=0.08,
+        max_paper=0.65,
+        max_paper_around=0.75,
+        min_textured_tiles=24,
+        max_resolution_loss=2.2,
+        max_softness=3.5,
+    ),
+}

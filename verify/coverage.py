@@ -1,0 +1,133 @@
+"""Which of two aligned pictures shows all that the other shows.
+
+A crop is covered by the full picture and not the reverse. What lies outside the shared frame does
+not count when it is an empty margin: the border or the letterbox around a copy, the corners that a
+rotation left blank. An empty margin has one colour and ends in an edge where the picture begins;
+the white sky that a crop cut off has no such edge, and is part of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.geometry import F64, Size, size_of
+from verify.photometry import is_flat, luminance
+from verify.residual import Mask, gradient
+
+U8 = NDArray[np.uint8]
+
+# Rounding of a crop to whole pixels and the softness of a refined map.
+_SLACK = 0.012
+_MARGIN_SPREAD = 7.0
+_MARGIN_STEP = 6.0
+_EDGE_RATIO = 1.6
+_EDGE_OFFSET = 3.0
+_FLATTER_OUTSIDE = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class FrameShare:
+    """How much of one image's frame the other shows.
+
+    Attributes:
+        seen: share of the frame that lies inside the other's frame.
+        lost: share that lies outside of it and is no empty margin.
+        margin: share that lies outside of it and is an empty margin.
+        is_pasted: the other's picture ends in an edge inside this image, with something else
+            around it: a screenshot, a collage, a page with the picture on it.
+    """
+
+    seen: float
+    lost: float
+    margin: float
+    is_pasted: bool
+
+
+def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
+    """How much of `image` is inside the frame of the other image.
+
+    Args:
+        image: uint8 RGB (h, w, 3).
+        other: size of the other image.
+        homography: pixels of `image` to pixels of the other, float64 (3, 3).
+    """
+    size = size_of(image)
+    inside = (
+        cv2.warpPerspective(
+            np.full((other.height, other.width), 255, np.uint8),
+            homography,
+            (size.width, size.height),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        )
+        > 0
+    )
+    seen = float(inside.mean())
+    outside = ~inside
+    share = 1.0 - seen
+    if share <= _SLACK:
+        return FrameShare(seen=seen, lost=0.0, margin=0.0, is_pasted=False)
+    margin = _empty_margin(image, outside)
+    empty = float(margin.mean())
+    lost = max(0.0, share - empty)
+    if lost <= _SLACK:
+        return FrameShare(seen=seen, lost=0.0, margin=empty, is_pasted=False)
+    return FrameShare(
+        seen=seen, lost=lost, margin=empty, is_pasted=_ends_in_an_edge(image, inside, margin)
+    )
+
+
+def _empty_margin(image: U8, outside: Mask) -> Mask:
+    """The parts of `outside` that have one colour and end in an edge, bool (h, w)."""
+    # The map is good to a pixel or two, and compression bleeds the picture into its border.
+    core = cv2.erode(
+        outside.astype(np.uint8), np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT,
+        borderValue=1,
+    )  # fmt: skip
+    count, labels = cv2.connectedComponents(core)
+    result = np.zeros(outside.shape, dtype=bool)
+    pixels = image.astype(np.float32)
+    grown = cv2.dilate(core, np.ones((17, 17), np.uint8)) > 0
+    inner_ring = grown & ~outside
+    for label in range(1, count):
+        part = labels == label
+        colour = np.median(pixels[part], axis=0)
+        deviation = np.abs(pixels - colour).max(axis=2)
+        if float(np.quantile(deviation[part], 0.97)) > _MARGIN_SPREAD * 2:
+            continue
+        if float(deviation[part].mean()) > _MARGIN_SPREAD:
+            continue
+        near = (cv2.dilate(part.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0) & inner_ring
+        if near.any() and float(np.median(deviation[near])) < _MARGIN_STEP:
+            continue
+        result |= (cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & outside
+    return result
+
+
+def _ends_in_an_edge(image: U8, inside: Mask, margin: Mask) -> bool:
+    """True when the picture does not go on across the line where the other's frame ends."""
+    picture = inside.astype(np.uint8)
+    # In the frame's own border there is no line to look at.
+    framed = cv2.copyMakeBorder(picture, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+
+    def distance_band(outer: int, inner: int) -> Mask:
+        grown = cv2.dilate(framed, np.ones((2 * outer + 1, 2 * outer + 1), np.uint8))
+        shrunk = cv2.erode(framed, np.ones((2 * inner + 1, 2 * inner + 1), np.uint8))
+        return np.asarray((grown > 0) & ~(shrunk > 0))[1:-1, 1:-1]
+
+    line = distance_band(2, 2) & ~margin
+    near = distance_band(14, 14) & ~distance_band(7, 7) & ~margin
+    if not line.any() or not near.any():
+        return False
+    grey = luminance(image)
+    outside = distance_band(12, 0) & ~distance_band(2, 2) & ~margin & ~inside
+    within = distance_band(0, 12) & ~distance_band(2, 2) & inside
+    if outside.any() and within.any():
+        flat = is_flat(grey)
+        if float(flat[outside].mean()) - float(flat[within].mean()) > _FLATTER_OUTSIDE:
+            return True
+    slope = cv2.dilate(gradient(grey), np.ones((5, 5), np.uint8))
+    return bool(np.median(slope[line]) > _EDGE_RATIO * np.median(slope[near]) + _EDGE_OFFSET)

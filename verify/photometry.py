@@ -1,0 +1,174 @@
+"""Takes out what grading changes: a monotone tone curve, and saturation with white balance.
+
+What is left after the fit is a difference of content. The model is kept poor on purpose: the tone
+curve may not turn light into dark (a redrawn dark variant is another picture), and colour may be
+strengthened, weakened and shifted, but not rotated (a red shirt is not a copy of a blue one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_BINS = 32
+_MIN_PER_BIN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ToneFit:
+    """How the other image's tones map to the reference's.
+
+    Attributes:
+        mapped: the other luminance through the curve, float32 (h, w).
+        change: mean absolute move of a grey level by the curve: 0 for an ungraded copy.
+    """
+
+    mapped: F32
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class ColourFit:
+    """How the other image's colour maps to the reference's.
+
+    Attributes:
+        residual: distance left in the (Cb, Cr) plane, float32 (h, w).
+        saturation: factor that was applied to the other image's colour.
+        shift: length of the colour shift, white balance included, grey levels.
+        spread_a, spread_b: standard deviation of the colour of each image, grey levels.
+    """
+
+    residual: F32
+    saturation: float
+    shift: float
+    spread_a: float
+    spread_b: float
+
+
+def luminance(rgb: U8) -> F32:
+    """Rec. 601 luminance, float32 (h, w), 0..255."""
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.float32)
+
+
+def is_flat(grey: F32) -> Mask:
+    """Where five by five pixels have one grey level, as print and screens do, bool (h, w)."""
+    mean = cv2.boxFilter(grey, -1, (5, 5))
+    variance = cv2.boxFilter(grey * grey, -1, (5, 5)) - mean * mean
+    return np.asarray(variance < 0.8)
+
+
+def fit_tone(reference: F32, other: F32, mask: Mask) -> ToneFit:
+    """Fits the monotone curve that best maps `other` to `reference` where `mask` is set.
+
+    Medians of the reference given a level of the other image, so that text or a sticker over part
+    of the picture does not bend the curve; made monotone by averaging the running maximum from
+    below with the running minimum from above.
+
+    Args:
+        reference, other: luminance, float32 (h, w).
+        mask: bool (h, w), at least one pixel set.
+    """
+    x, y = other[mask], reference[mask]
+    if len(x) > 30_000:
+        step = len(x) // 30_000 + 1
+        x, y = x[::step], y[::step]
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, _BINS + 1)))
+    if len(edges) < 3:
+        offset = float(np.median(y) - np.median(x))
+        return ToneFit(np.asarray(other + np.float32(offset), dtype=np.float32), abs(offset))
+    which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    order = np.argsort(which, kind="stable")
+    counts = np.bincount(which, minlength=len(edges) - 1)
+    levels: list[float] = []
+    medians: list[float] = []
+    start = 0
+    for count in counts:
+        chunk = order[start : start + count]
+        start += count
+        if count >= min(_MIN_PER_BIN, max(3, len(x) // 50)):
+            levels.append(float(np.median(x[chunk])))
+            medians.append(float(np.median(y[chunk])))
+    if len(levels) < 2:
+        offset = float(np.median(y) - np.median(x))
+        return ToneFit(np.asarray(other + np.float32(offset), dtype=np.float32), abs(offset))
+    values = np.asarray(medians)
+    rising = np.maximum.accumulate(values)
+    falling = np.minimum.accumulate(values[::-1])[::-1]
+    curve = 0.5 * (rising + falling)
+    # Beyond the levels seen the curve goes on with its mean slope.
+    slope = float(np.clip((curve[-1] - curve[0]) / max(levels[-1] - levels[0], 1.0), 0.1, 4.0))
+    grid = np.concatenate([[levels[0] - 64], levels, [levels[-1] + 64]])
+    mapped_levels = np.concatenate([[curve[0] - 64 * slope], curve, [curve[-1] + 64 * slope]])
+    table = np.interp(np.arange(0, 256, 0.25), grid, mapped_levels).astype(np.float32)
+    index = np.clip(other * 4.0, 0, 1023).astype(np.int32)
+    change = float(np.mean(np.abs(table[index[mask]] - other[mask])))
+    return ToneFit(table[index], change)
+
+
+def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 1.5) -> ColourFit:
+    """Fits saturation and white balance, and measures the colour that is left.
+
+    The more colourful of the two is mapped to the other, so that a grey copy is explained and a
+    coloured object that the other shows in another colour is not.
+
+    Args:
+        reference_rgb, other_rgb: uint8 (h, w, 3), aligned.
+        mask: bool (h, w).
+        blur: sigma in pixels: colour is stored at half resolution by most JPEGs.
+    """
+    planes: list[F32] = []
+    for image in (reference_rgb, other_rgb):
+        ycc = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+        planes.append(np.asarray(cv2.GaussianBlur(ycc, (0, 0), blur), dtype=np.float32))
+    spread = [float(plane[..., 1:][mask].std()) for plane in planes]
+    target, source = (planes[0], planes[1]) if spread[1] >= spread[0] else (planes[1], planes[0])
+    t, s = target[mask], source[mask]
+    if len(t) > 20_000:
+        step = len(t) // 20_000 + 1
+        t, s = t[::step], s[::step]
+    keep = np.ones(len(t), dtype=bool)
+    coefficients = np.zeros(5)
+    coefficients[0] = 1.0
+    for _ in range(3):
+        # Unknowns: saturation, and for each of Cr and Cb a shift and its slope with luminance.
+        ts, ss = t[keep], s[keep]
+        count = len(ts)
+        if count < 50:
+            break
+        design = np.zeros((2 * count, 5))
+        design[:count, 0] = ss[:, 1] - 128
+        design[count:, 0] = ss[:, 2] - 128
+        design[:count, 1] = 1
+        design[count:, 2] = 1
+        design[:count, 3] = (ss[:, 0] - 128) / 128
+        design[count:, 4] = (ss[:, 0] - 128) / 128
+        values = np.concatenate([ts[:, 1], ts[:, 2]]) - 128
+        ridge = np.diag([1.0, 1e-3, 1e-3, 1.0, 1.0]) * count * 1e-3
+        coefficients = np.linalg.solve(design.T @ design + ridge, design.T @ values)
+        coefficients[0] = np.clip(coefficients[0], 0.0, 3.0)
+        error = np.hypot(*_colour_error(t, s, coefficients))
+        keep = error <= max(4.0, float(np.quantile(error, 0.85)))
+    residual = np.hypot(*_colour_error(target, source, coefficients)).astype(np.float32)
+    return ColourFit(
+        residual=residual,
+        saturation=float(coefficients[0]),
+        shift=float(np.hypot(coefficients[1], coefficients[2])),
+        spread_a=spread[0],
+        spread_b=spread[1],
+    )
+
+
+def _colour_error(
+    target: NDArray[np.floating], source: NDArray[np.floating], c: NDArray[np.float64]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    light = (source[..., 0] - 128) / 128
+    red = c[0] * (source[..., 1] - 128) + c[1] + c[3] * light - (target[..., 1] - 128)
+    blue = c[0] * (source[..., 2] - 128) + c[2] + c[4] * light - (target[..., 2] - 128)
+    return red, blue

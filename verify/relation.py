@@ -1,0 +1,81 @@
+"""The name of a relation, from the map and the measurements, in a photographer's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storage.records import ImageRecord
+from verify.geometry import F64, project
+from verify.verdict import Relation
+
+if TYPE_CHECKING:
+    from verify.cascade import Evidence
+
+_TURNED_DEGREES = 0.7
+_RESIZED = 1.02
+_CROPPED = 0.975
+_TONE = 3.0
+_BLURRED = 1.3
+_NOISY = 3.5
+
+
+def describe(
+    a: ImageRecord, b: ImageRecord, transform: F64, evidence: Evidence
+) -> tuple[Relation, str, dict[str, float]]:
+    """Names how b relates to a.
+
+    Args:
+        a, b: the records.
+        transform: pixels of a's full image to pixels of b's.
+        evidence: what was measured.
+
+    Returns:
+        The relation, one sentence, and the measurements `quarter_turns`, `is_mirrored` and
+        `rotation` (degrees, counter-clockwise, of b against a).
+    """
+    centre = np.array([a.width / 2, a.height / 2])
+    origin, right, down = project(transform, centre + np.array([[0, 0], [1, 0], [0, 1]]))
+    along, across = right - origin, down - origin
+    mirrored = bool(along[0] * across[1] - along[1] * across[0] < 0)
+    angle = float(np.degrees(np.arctan2(-along[1], along[0])))
+    if mirrored:
+        # b is the mirrored a, turned: undo the mirror first.
+        angle = float(np.degrees(np.arctan2(along[1], -along[0])))
+    quarter = round(angle / 90) % 4
+    tilt = angle - 90 * round(angle / 90)
+    found: list[tuple[Relation, str]] = []
+    if mirrored:
+        found.append((Relation.FLIPPED, "mirrored"))
+    if quarter or abs(tilt) > _TURNED_DEGREES:
+        found.append((Relation.ROTATED, f"turned by {angle:.0f}°"))
+    seen_a, seen_b = evidence.share_a.seen, evidence.share_b.seen
+    border_a, border_b = evidence.share_a.margin, evidence.share_b.margin
+    if seen_a + border_a < _CROPPED:
+        found.append((Relation.CROPPED, f"shows {100 * seen_a:.0f} % of the frame"))
+    elif seen_b + border_b < _CROPPED:
+        found.append((Relation.CROPPED, f"the other shows {100 * seen_b:.0f} % of its frame"))
+    residual, colour = evidence.residual, evidence.colour
+    if residual.tone_change > _TONE or not 0.85 <= colour.saturation <= 1.15 or colour.shift > 4:
+        found.append((Relation.ADJUSTED, "other brightness or colour"))
+    elif abs(residual.blur) >= _BLURRED:
+        found.append((Relation.ADJUSTED, "other sharpness"))
+    elif residual.noise > _NOISY:
+        found.append((Relation.ADJUSTED, "noise or compression"))
+    if evidence.changes.changed_share > 0:
+        found.append((Relation.OVERLAID, "text or a mark laid over one of them"))
+    elif max(border_a, border_b) > 0 and not any(r is Relation.ROTATED for r, _ in found):
+        found.append((Relation.OVERLAID, "a border around one of them"))
+    extra = {
+        "quarter_turns": float(quarter),
+        "is_mirrored": float(mirrored),
+        "rotation": angle,
+    }
+    if len(found) > 1:
+        return Relation.EDITED, ", ".join(text for _, text in found), extra
+    if found:
+        return found[0][0], found[0][1], extra
+    if max(evidence.scale, 1 / evidence.scale) > _RESIZED:
+        return Relation.RESIZED, f"{a.width}×{a.height} and {b.width}×{b.height}", extra
+    return Relation.REENCODED, "the same picture, saved again", extra

@@ -1,0 +1,288 @@
+"""The aligned pixels: what is left of the difference after everything an edit may change is out.
+
+Two pictures are brought to one pixel grid (the coarser of the two), to one tone curve and to one
+sharpness. What still differs by more than noise and a third of a pixel of misalignment can explain
+is *unexplained*: another line of text, another number, a moved person. Measured on 1,564 images:
+re-encoding down to quality 5, resizing, blur, noise and grading leave no unexplained pixel in
+nearly all copies, while one changed digit on a label leaves dozens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from verify.geometry import F64, Size, inverse, local_scale, project, size_of
+from verify.photometry import ToneFit, fit_tone, luminance
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+# Sigma of the low-pass both images get: takes out sensor noise and JPEG mosquitos, keeps strokes.
+_BASE_BLUR = 1.0
+_BLUR_LADDER = (0.0, 0.6, 0.9, 1.3, 1.8, 2.5, 3.5, 5.0)
+_NOISE_FACTOR = 4.0
+_NOISE_FLOOR = 0.8
+_MISALIGNMENT = 0.6
+_QUANTISATION = 3.0
+# Where a graded copy ran into black or white, the tone curve has no inverse.
+_CLIPPING_ALLOWANCE = 40.0
+_GRADED = 4.0
+_TILE = 15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlignedPair:
+    """Two images on one pixel grid.
+
+    Attributes:
+        a, b: uint8 (h, w, 3).
+        mask: bool (h, w), where both are seen, a margin of two pixels left out.
+        a_is_reference: True when the grid is a's own.
+    """
+
+    a: U8
+    b: U8
+    mask: Mask
+    a_is_reference: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Residual:
+    """What distinguishes two aligned images.
+
+    Attributes:
+        a, b: luminance at one tone curve and sharpness, float32 (h, w).
+        unexplained: bool (h, w).
+        mask: bool (h, w), where the two were compared.
+        noise: robust standard deviation of the difference, grey levels.
+        tone_change: mean move of the grey levels by the tone curve.
+        blur: sigma that made the two equally sharp, pixels of the grid; positive when a was the
+            sharper one, negative when b was.
+        textured_tiles: number of 15-pixel windows (every 8 pixels) with more than noise in them.
+        textured_share: the same as a share of all windows compared.
+        agreeing: share of the textured windows whose correlation exceeds 0.8.
+        disagreeing: share of the textured windows whose correlation is below 0.5.
+        plain_difference: largest difference of the raw luminance after a wide blur, grey levels.
+    """
+
+    a: F32
+    b: F32
+    unexplained: Mask
+    mask: Mask
+    noise: float
+    tone_change: float
+    blur: float
+    textured_tiles: int
+    textured_share: float
+    agreeing: float
+    disagreeing: float
+    plain_difference: float
+
+
+def align_pixels(a: U8, b: U8, homography: F64) -> AlignedPair | None:
+    """Brings both images to the pixel grid of the coarser one.
+
+    Args:
+        a, b: uint8 RGB (h, w, 3).
+        homography: pixels of a to pixels of b, float64 (3, 3).
+
+    Returns:
+        None when they hardly overlap.
+    """
+    size_a, size_b = size_of(a), size_of(b)
+    back = inverse(homography)
+    centre = project(back, np.array([[size_b.width / 2, size_b.height / 2]]))[0]
+    inside = np.clip(centre, [0, 0], [size_a.width - 1, size_a.height - 1])
+    scale = local_scale(homography, (float(inside[0]), float(inside[1])))
+    if not np.isfinite(scale) or scale <= 0:
+        return None
+    if scale >= 1:
+        warped, mask = _warp(b, homography, size_a, scale)
+        first, second, a_is_reference = a, warped, True
+    else:
+        warped, mask = _warp(a, back, size_b, 1 / scale)
+        first, second, a_is_reference = warped, b, False
+    if int(mask.sum()) < 256:
+        return None
+    return AlignedPair(first, second, mask, a_is_reference)
+
+
+def _warp(image: U8, homography: F64, size: Size, shrink: float) -> tuple[U8, Mask]:
+    if shrink > 1.15:
+        sigma = 0.5 * float(np.sqrt(shrink * shrink - 1))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.uint8)
+    shape = (size.width, size.height)
+    flags = cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(
+        image, homography, shape, flags=cv2.INTER_LINEAR | flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    seen = cv2.warpPerspective(
+        np.full(image.shape[:2], 255, np.uint8), homography, shape, flags=cv2.INTER_NEAREST | flags
+    )
+    seen = cv2.erode(seen, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(warped), np.asarray(seen > 0)
+
+
+def measure_residual(pair: AlignedPair) -> Residual:
+    """Compares two aligned images after taking out tone and sharpness."""
+    raw_a, raw_b = luminance(pair.a), luminance(pair.b)
+    mask = pair.mask
+    tone = _fit_tone(smoothed(raw_a), smoothed(raw_b), mask)
+    left, right, blur = _match_sharpness(tone.a, tone.b, mask)
+    if blur:
+        right = fit_tone(left, right, mask).mapped
+    difference = np.abs(left - right)
+    noise = max(_NOISE_FLOOR, float(1.4826 * np.median(difference[mask])))
+    slope = cv2.dilate(np.maximum(gradient(left), gradient(right)), np.ones((3, 3), np.uint8))
+    allowed = _NOISE_FACTOR * noise + _MISALIGNMENT * slope + _QUANTISATION
+    if tone.change > _GRADED:
+        allowed = allowed + _CLIPPING_ALLOWANCE * (_clipped(pair.a) | _clipped(pair.b)).astype(
+            np.float32
+        )
+    unexplained = (difference > allowed) & mask
+    unexplained = (
+        cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        > 0
+    )
+    tiles = tile_agreement(left, right, mask, noise)
+    wide = np.abs(smoothed(raw_a, 4.0) - smoothed(raw_b, 4.0))
+    return Residual(
+        a=left,
+        b=right,
+        unexplained=unexplained,
+        mask=mask,
+        noise=noise,
+        tone_change=tone.change,
+        blur=blur,
+        textured_tiles=tiles.textured,
+        textured_share=tiles.textured / max(1, tiles.total),
+        agreeing=tiles.agreeing,
+        disagreeing=tiles.disagreeing,
+        plain_difference=float(wide[mask].max()),
+    )
+
+
+def smoothed(image: F32, sigma: float = _BASE_BLUR) -> F32:
+    """The image after a Gaussian blur, float32 (h, w)."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), dtype=np.float32)
+
+
+def gradient(image: F32) -> F32:
+    """Length of the luminance gradient, grey levels per pixel, float32 (h, w)."""
+    dx = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    dy = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    return np.asarray(cv2.magnitude(dx, dy))
+
+
+def coarse_agreement(a: U8, b: U8, homography: F64, side: int = 192) -> float:
+    """Share of textured windows that agree, on small copies of the images.
+
+    A cheap look before the full comparison: unrelated pictures and wrong maps end here.
+    """
+    small_a, to_a = _shrunk(a, side)
+    small_b, to_b = _shrunk(b, side)
+    pair = align_pixels(small_a, small_b, to_b @ homography @ inverse(to_a))
+    if pair is None:
+        return 0.0
+    left, right = smoothed(luminance(pair.a)), smoothed(luminance(pair.b))
+    tiles = tile_agreement(left, right, pair.mask, 1.5)
+    return tiles.agreeing if tiles.textured >= 12 else 0.5
+
+
+def _shrunk(image: U8, side: int) -> tuple[U8, F64]:
+    size = size_of(image)
+    factor = side / max(size.width, size.height)
+    if factor >= 1:
+        return image, np.eye(3)
+    target = Size(max(8, round(size.width * factor)), max(8, round(size.height * factor)))
+    small = cv2.resize(image, (target.width, target.height), interpolation=cv2.INTER_AREA)
+    sx, sy = target.width / size.width, target.height / size.height
+    matrix = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
+    return np.asarray(small), matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TonePair:
+    a: F32
+    b: F32
+    change: float
+
+
+def _fit_tone(a: F32, b: F32, mask: Mask) -> _TonePair:
+    """Maps the image with the wider range to the other: a clipped range has no way back."""
+    forward: ToneFit = fit_tone(a, b, mask)
+    backward: ToneFit = fit_tone(b, a, mask)
+    sample = np.flatnonzero(mask.ravel())[::3]
+    error_forward = _relative_error(a.ravel()[sample], forward.mapped.ravel()[sample])
+    error_backward = _relative_error(b.ravel()[sample], backward.mapped.ravel()[sample])
+    change = max(forward.change, backward.change)
+    if error_backward < 0.9 * error_forward:
+        return _TonePair(backward.mapped, b, change)
+    return _TonePair(a, forward.mapped, change)
+
+
+def _relative_error(target: F32, mapped: F32) -> float:
+    return float(np.abs(target - mapped).mean()) / max(4.0, float(target.std()))
+
+
+def _match_sharpness(a: F32, b: F32, mask: Mask) -> tuple[F32, F32, float]:
+    slope_a, slope_b = (float(gradient(image)[mask].mean()) for image in (a, b))
+    a_is_sharper = slope_a > slope_b
+    sharp, soft = (a, b) if a_is_sharper else (b, a)
+    best: tuple[float, float, F32] | None = None
+    for sigma in _BLUR_LADDER:
+        blurred = smoothed(sharp, sigma) if sigma else sharp
+        error = float(np.abs(blurred - soft)[mask][::3].mean())
+        if best is None or error < best[0]:
+            best = (error, sigma, blurred)
+        elif error > best[0] * 1.1:
+            break
+    assert best is not None
+    _, sigma, blurred = best
+    return (blurred, soft, sigma) if a_is_sharper else (soft, blurred, -sigma)
+
+
+def _clipped(rgb: U8) -> Mask:
+    high, low = rgb.max(axis=2) >= 252, rgb.min(axis=2) <= 3
+    near = cv2.dilate((high | low).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(near > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    total: int
+    textured: int
+    agreeing: float
+    disagreeing: float
+
+
+def tile_agreement(a: F32, b: F32, mask: Mask, noise: float) -> Tiles:
+    weight = mask.astype(np.float32)
+    window = (_TILE, _TILE)
+    step = (slice(_TILE // 2, None, 8), slice(_TILE // 2, None, 8))
+
+    def mean(image: F32) -> F32:
+        return np.asarray(cv2.boxFilter(image * weight, -1, window)[step])
+
+    share = np.asarray(cv2.boxFilter(weight, -1, window)[step])
+    safe = share + 1e-6
+    mean_a, mean_b = mean(a) / safe, mean(b) / safe
+    var_a = np.maximum(mean(a * a) / safe - mean_a * mean_a, 0)
+    var_b = np.maximum(mean(b * b) / safe - mean_b * mean_b, 0)
+    covariance = mean(a * b) / safe - mean_a * mean_b
+    usable = share > 0.8
+    textured = (np.maximum(var_a, var_b) > 9 * noise * noise) & usable
+    correlation = covariance / np.sqrt(var_a * var_b + 1e-3)
+    count = int(textured.sum())
+    values = correlation[textured]
+    return Tiles(
+        total=int(usable.sum()),
+        textured=count,
+        agreeing=float((values > 0.8).mean()) if count else 0.0,
+        disagreeing=float((values < 0.5).mean()) if count else 0.0,
+    )
