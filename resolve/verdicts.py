@@ -9,12 +9,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from verify.codec import decode_verdict, encode_verdict
 
 from storage.catalog import Catalog
 from storage.errors import IndexStorageError
 from storage.records import ImageRecord
 from verify.cascade import VerifyImage
+from verify.codec import decode_verdict, encode_verdict
 from verify.verdict import Verdict
 
 # 640×480 RGB is 0.9 MB: 256 previews are some 240 MB at most.
@@ -99,7 +99,6 @@ class CachedVerdicts:
                 self._pending[key] = stored
                 if len(self._pending) >= VERDICTS_PER_COMMIT:
                     self.flush()
-        self._on_verdict(stored is not None)
         # Decoded even when just computed: the answer is the same on the first run and the second.
         verdict = decode_verdict(stored)
         return verdict.reversed() if is_swapped else verdict
