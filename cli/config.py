@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,8 +24,16 @@ ENVIRONMENT_PREFIX = "DEDUP_"
 CONFIG_VARIABLE = "DEDUP_CONFIG"
 CONNECTION_STRING_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
-RUNTIMES = ("auto", "openvino", "torch")
-DEVICES = ("auto", "cpu", "cuda")
+# Copies of what the parts allow, so that `--help` need not load them; a test compares them.
+RUNTIMES = (
+    "auto",
+    "openvino",
+    "openvino-f32",
+    "openvino-bf16",
+    "torch",
+    "torch-cpu-f32",
+    "torch-cuda-f16",
+)
 STRICTNESSES = ("safe", "balanced", "loose")
 MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")
 
@@ -150,6 +159,12 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+def _device(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
+        return value
+    raise _Invalid("auto, cpu, cuda, or cuda:NUMBER")
+
+
 def _choices(value: object) -> tuple[Choice, ...]:
     """NAME or NAME=PATH, several of them."""
     choices = []
@@ -187,7 +202,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "image_timeout": _number(1, 3600, is_whole=False),
     "max_megapixels": _number(0.01, 10_000, is_whole=False),
     "runtime": _one_of(RUNTIMES),
-    "device": _one_of(DEVICES),
+    "device": _device,
     "top": _number(1, 10_000, is_whole=True),
     "verify": _boolean,
     "matcher": _matchers,

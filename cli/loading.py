@@ -85,7 +85,6 @@ def load_embedders_of(parameters: IndexParameters, settings: Settings) -> list[E
         IndexMismatch: the weights here are others than those of the index.
     """
     from indexer.embedders.registry import load_embedder
-
     from storage.errors import IndexMismatch
 
     weights = {choice.name: choice.weights for choice in settings.model}

@@ -67,12 +67,44 @@ def _fetch(
     name: Annotated[str, typer.Argument(help="A name as `dedup models` prints it.")],
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FILE", help="Where to put the weights. Default: the cache"),
+        typer.Option("--to", metavar="PATH", help="Where to copy them. Default: only the cache"),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Download the weights of a model now, for a machine that will be offline later."""
+    """Download the weights of a model or matcher now, for a machine that will be offline.
+
+    Prints where they are. With --to, an embedding model becomes that file, or a file in that
+    folder; a matcher's files go into that folder.
+    """
     from indexer.embedders.registry import fetch_model
+    from verify.matchers.registry import MATCHER_NAMES
+    from verify.matchers.weights import WEIGHTS, obtain_weights
 
     settings_from(config)
-    print(fetch_model(name, to))
+    if name not in MATCHER_NAMES:
+        print(fetch_model(name, to))
+    elif name not in WEIGHTS:
+        print(f"{name} needs no weights.")
+    else:
+        for path in obtain_weights(name).values():
+            print(path if to is None else _copied(path, to))
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """The file, copied into a folder.
+
+    Raises:
+        ModelError: it cannot be written there.
+    """
+    import shutil
+
+    from storage.errors import ModelError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(path, folder / path.name))
+    except OSError as error:
+        raise ModelError(
+            f"The weights cannot be written to {folder} ({error.strerror or error}).",
+            "Name a folder that can be written to.",
+        ) from error

@@ -49,10 +49,15 @@ MatcherOption = Annotated[
 ]
 RuntimeOption = Annotated[
     str | None,
-    typer.Option("--runtime", metavar="WHAT", help="auto, openvino or torch. Default: auto"),
+    typer.Option(
+        "--runtime",
+        metavar="WHAT",
+        help="auto, openvino, torch, or one of their precisions. Default: auto",
+    ),
 ]
 DeviceOption = Annotated[
-    str | None, typer.Option("--device", metavar="WHERE", help="auto, cpu or cuda. Default: auto")
+    str | None,
+    typer.Option("--device", metavar="WHERE", help="auto, cpu, cuda or cuda:1. Default: auto"),
 ]
 StrictnessOption = Annotated[
     str | None,

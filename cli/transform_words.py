@@ -80,7 +80,7 @@ def describe_transform(
         degrees=math.degrees(math.atan2(float(x_axis[1]), float(x_axis[0]))),
         is_mirrored=is_mirrored,
         box_of_b=_seen_part(homography, size_a, size_b),
-        box_of_a=_seen_part(np.linalg.inv(homography), size_b, size_a),
+        box_of_a=_seen_part(np.asarray(np.linalg.inv(homography), np.float64), size_b, size_a),
     )
 
 

@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from cli.config import SETTING_NAMES, Choice, Settings, load_settings
+from cli.config import (
+    MATCHERS,
+    RUNTIMES,
+    SETTING_NAMES,
+    STRICTNESSES,
+    Choice,
+    Settings,
+    load_settings,
+)
+from indexer.embedders.registry import RUNTIMES as KNOWN_RUNTIMES
 from storage.errors import UsageError
+from verify.calibration import Strictness
+from verify.matchers.registry import MATCHER_NAMES
 
 
 def _load(
@@ -127,3 +138,9 @@ def test_the_connection_string_is_no_setting_of_ours(tmp_path: Path) -> None:
     assert settings.connection_string == "AccountKey=k"
     with pytest.raises(UsageError, match="connection_string"):
         _load(tmp_path, "connection_string = 'AccountKey=k'")
+
+
+def test_the_allowed_values_are_those_that_the_parts_know() -> None:
+    assert set(RUNTIMES) == set(KNOWN_RUNTIMES)
+    assert set(MATCHERS) == set(MATCHER_NAMES)
+    assert set(STRICTNESSES) == {strictness.value for strictness in Strictness}
