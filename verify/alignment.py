@@ -29,6 +29,7 @@ from verify.residual import coarse_agreement
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
+EQUAL_FRAMES = "frame"
 _THUMBNAIL = 32
 _DIRECT_CORRELATION = 0.70
 _MIRROR = 4
@@ -75,7 +76,7 @@ class Aligner:
         for homography in equal_frame_maps(a, b):
             agreement = coarse_agreement(a, b, homography)
             if agreement >= self._good_enough:
-                yield Proposal(homography, "frame", 0, agreement)
+                yield Proposal(homography, EQUAL_FRAMES, 0, agreement)
                 break
         for matcher in self._matchers:
             for homography, inliers in self._keypoint_maps(matcher, a, b, key_a, key_b):

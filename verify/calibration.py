@@ -26,6 +26,8 @@ class Thresholds:
     Attributes:
         min_textured_tiles: windows with texture; with fewer, only near-identical pixels count.
         min_textured_share: the same as a share of the windows compared.
+        min_thumbnail_tiles, min_thumbnail_share: what a thumbnail, which has few windows, needs
+            instead.
         min_agreement: share of textured windows that agree (correlation over 0.8).
         max_disagreement: share of textured windows that contradict (correlation below 0.5).
         max_noise: robust deviation of the residual, grey levels.
@@ -48,6 +50,8 @@ class Thresholds:
 
     min_textured_tiles: int = 40
     min_textured_share: float = 0.05
+    min_thumbnail_tiles: int = 16
+    min_thumbnail_share: float = 0.2
     min_agreement: float = 0.90
     max_disagreement: float = 0.02
     max_noise: float = 9.0

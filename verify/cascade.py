@@ -10,13 +10,14 @@ The first map whose pixels agree ends the search; when none does, the verdict is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.records import ImageRecord
-from verify.alignment import Aligner, Proposal, refined
+from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
@@ -84,27 +85,32 @@ class Verifier:
         if a.record.digest == b.record.digest:
             return Verdict(Relation.EXACT, 1.0, True, True, np.eye(3), {}, "the same bytes")
         best: Verdict | None = None
+        is_aligned = False
         for proposal in self._aligner.proposals(a.rgb, b.rgb, a.record.digest, b.record.digest):
-            evidence = self.measure(a, b, proposal)
-            if evidence is None:
-                continue
-            verdict = self.judge(a, b, evidence)
-            if verdict.is_copy:
-                return verdict
-            if best is None:
-                best = verdict
-            if evidence.changes.agreement_elsewhere >= _ALIGNED:
+            for homography in _candidate_maps(a, b, proposal):
+                evidence = self.measure(a, b, proposal, homography)
+                if evidence is None:
+                    continue
+                verdict = self.judge(a, b, evidence)
+                if verdict.is_copy:
+                    return verdict
+                # The first map that brings the pixels together explains a "different" best.
+                if best is None or evidence.changes.agreement_elsewhere >= _ALIGNED:
+                    best = verdict
+                is_aligned = evidence.changes.agreement_elsewhere >= _ALIGNED
+            if is_aligned:
                 # The pixels do meet; another map would only show the same changes again.
-                return verdict
+                break
         if best is not None:
             return best
         return Verdict(
             Relation.DIFFERENT, 0.0, False, False, None, {}, "no map brings the two together"
         )
 
-    def measure(self, a: VerifyImage, b: VerifyImage, proposal: Proposal) -> Evidence | None:
-        """Aligns the two by a proposal and measures everything `judge` looks at."""
-        homography = refined(a.rgb, b.rgb, proposal.homography)
+    def measure(
+        self, a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64
+    ) -> Evidence | None:
+        """Measures everything `judge` looks at, under one map from a's preview to b's."""
         pair = align_pixels(a.rgb, b.rgb, homography)
         if pair is None:
             return None
@@ -167,10 +173,7 @@ class Verifier:
             return "the two were taken at different times"
         if max(a.record.metadata.frames, b.record.metadata.frames) > 1:
             return "only the first of several frames was compared"
-        if (
-            residual.textured_tiles < limits.min_textured_tiles
-            or residual.textured_share < limits.min_textured_share
-        ):
+        if not _has_texture(residual, limits):
             return self._doubt_without_texture(evidence, limits)
         if residual.noise > limits.max_noise:
             return "the pictures differ all over"
@@ -199,6 +202,20 @@ class Verifier:
         ):
             return ""
         return "too little texture to be sure"
+
+
+def _has_texture(residual: Residual, limits: Thresholds) -> bool:
+    tiles, share = residual.textured_tiles, residual.textured_share
+    if tiles >= limits.min_textured_tiles and share >= limits.min_textured_share:
+        return True
+    return tiles >= limits.min_thumbnail_tiles and share >= limits.min_thumbnail_share
+
+
+def _candidate_maps(a: VerifyImage, b: VerifyImage, proposal: Proposal) -> Iterator[F64]:
+    """The maps to try for a proposal: equal frames need no refinement in most cases."""
+    if proposal.method == EQUAL_FRAMES:
+        yield proposal.homography
+    yield refined(a.rgb, b.rgb, proposal.homography)
 
 
 def _doubt_overlay(changes: Changes, limits: Thresholds) -> str:

@@ -26,7 +26,8 @@ _MARGIN_SPREAD = 7.0
 _MARGIN_STEP = 6.0
 _EDGE_RATIO = 1.6
 _EDGE_OFFSET = 3.0
-_FLATTER_OUTSIDE = 0.35
+_FLATTER_OUTSIDE = 0.45
+_SAME_COLOUR = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,12 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
         borderValue=1,
     )  # fmt: skip
     count, labels = cv2.connectedComponents(core)
-    result = np.zeros(outside.shape, dtype=bool)
     pixels = image.astype(np.float32)
     grown = cv2.dilate(core, np.ones((17, 17), np.uint8)) > 0
     inner_ring = grown & ~outside
+    sure: list[Mask] = []
+    unsure: list[tuple[Mask, NDArray[np.floating]]] = []
+    colours: list[NDArray[np.floating]] = []
     for label in range(1, count):
         part = labels == label
         colour = np.median(pixels[part], axis=0)
@@ -102,7 +105,18 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
             continue
         near = (cv2.dilate(part.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0) & inner_ring
         if near.any() and float(np.median(deviation[near])) < _MARGIN_STEP:
-            continue
+            unsure.append((part, colour))
+        else:
+            sure.append(part)
+            colours.append(colour)
+    # A dark picture hides the step to its black border; the other sides of the border tell.
+    sure += [
+        part
+        for part, colour in unsure
+        if any(float(np.abs(colour - known).max()) < _SAME_COLOUR for known in colours)
+    ]
+    result = np.zeros(outside.shape, dtype=bool)
+    for part in sure:
         result |= (cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & outside
     return result
 
