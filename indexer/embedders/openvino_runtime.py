@@ -1,0 +1,116 @@
+"""Embeddings by OpenVINO: the quickest on a CPU."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+from indexer.embedders.base import BATCH, ModelSpec, require_images
+from indexer.embedders.network import Network
+from storage.errors import ModelError
+from storage.records import F32, U8
+
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+class OpenVinoEmbedder:
+    """A network compiled for the CPU at a fixed batch.
+
+    Args:
+        network: what to run. Its torch module is not needed afterwards.
+        precision: "auto", "f32" or "bf16". Auto is bf16 where the CPU computes in it, because
+            emulated it is slower than f32 and still less exact.
+        threads: at most so many; None for all cores.
+
+    Raises:
+        ModelError: the network cannot be converted, or bf16 was asked of a CPU without it.
+    """
+
+    def __init__(
+        self, network: Network, *, precision: str = "auto", threads: int | None = None
+    ) -> None:
+        core = openvino.Core()
+        if precision == "auto":
+            precision = "bf16" if _computes_in_bf16(core) else "f32"
+        elif precision == "bf16" and not _computes_in_bf16(core):
+            raise ModelError(
+                f"The model {network.name!r} cannot run as openvino-bf16: "
+                "this CPU does not compute in bfloat16.",
+                "Use --runtime openvino-f32 and an index made with it.",
+            )
+        options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": 1,
+            # Pinned threads would fight with the decoding processes for their cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        if threads is not None:
+            options["INFERENCE_NUM_THREADS"] = threads
+        compiled = core.compile_model(_convert(network), "CPU", options)
+        self._request = compiled.create_infer_request()
+        self._padded: U8 = np.zeros(
+            (BATCH, network.input_size, network.input_size, 3), dtype=np.uint8
+        )
+        self._spec = network.spec(f"openvino-{precision}")
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def embed(self, images: U8) -> F32:
+        """As `Embedder.embed`."""
+        require_images(images, self._spec.input_size)
+        vectors = np.empty((len(images), self._spec.dimension), dtype=np.float32)
+        for start in range(0, len(images), BATCH):
+            batch = np.ascontiguousarray(images[start : start + BATCH])
+            count = len(batch)
+            if count < BATCH:
+                self._padded[:count] = batch
+                batch = self._padded
+            output = self._request.infer([batch], share_inputs=True, share_outputs=True)[0]
+            vectors[start : start + count] = output[:count]
+        return vectors
+
+
+def _convert(network: Network) -> openvino.Model:
+    """The network as an OpenVINO graph of fixed shape.
+
+    By the converter's front end rather than `openvino.convert_model`, which does the same and
+    also reports each conversion to a statistics service.
+    """
+    shape = [BATCH, network.input_size, network.input_size, 3]
+    example = torch.zeros(shape, dtype=torch.uint8)
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            # Notices to the developers of the networks: tracing, deprecations.
+            warnings.simplefilter("ignore")
+            decoder = TorchScriptPythonDecoder(
+                network.module, example_input=(example,), trace_kwargs={"check_trace": False}
+            )
+            front_end = FrontEndManager().load_by_framework("pytorch")
+            model = front_end.convert(front_end.load(decoder))
+        model.reshape(shape)
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot run the network {network.name!r}: {str(error).splitlines()[0][:300]}",
+            "Use --runtime torch.",
+        ) from error
+    return model
+
+
+def _computes_in_bf16(core: openvino.Core) -> bool:
+    # OpenVINO lists BF16 also where it would only emulate it, hence the look at the CPU itself.
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = next((line for line in text.splitlines() if line.startswith(("flags", "Feat"))), "")
+    return "BF16" in capabilities and not _BF16_FLAGS.isdisjoint(flags.split())
