@@ -1,0 +1,134 @@
+"""The index of one model's embeddings: the protocol, and the exact one.
+
+Ids are kept beside the vectors by us or by FAISS; similarities are always those of the float16
+vectors of the catalog, whatever approximation nominated them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from search.hits import I64, Hits, joined, select
+from search.options import Reach
+from storage.records import F16, F32
+
+# Queries × images of one block of similarities: 1024 × 8192 float32 are 32 MB.
+_QUERY_BLOCK = 1024
+_IMAGE_BLOCK = 8192
+# Neighbours kept per query while searching, above what is asked for: pruning has a cost too.
+_SLACK = 32
+
+
+class EmbeddingIndex(Protocol):
+    """Images by the embeddings of one model."""
+
+    @property
+    def dimension(self) -> int:
+        """Of the embeddings."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a few words, for `dedup info`."""
+
+    @property
+    def watermark(self) -> int:
+        """Every image of the catalog up to this id is in the index."""
+
+    def __len__(self) -> int:
+        """Vectors in the index."""
+
+    def add(self, ids: I64, vectors: F16) -> None:
+        """Add images: ids (n,), ascending and above the watermark; vectors (n, dimension)."""
+
+    def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
+        """The neighbours of each query that are within reach.
+
+        Args:
+            queries: float32 (n, dimension), L2-normalised.
+            reach: how similar, and how many.
+            own_ids: (n,), the image each query is of, which is not its own neighbour.
+        """
+
+
+class ExactEmbeddingIndex:
+    """Compares each query with every vector; holds them as float16."""
+
+    kind = "exact"
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+        self._ids = np.empty(0, np.int64)
+        self._vectors = np.empty((0, dimension), np.float16)
+
+    @classmethod
+    def of(cls, dimension: int, blocks: list[tuple[I64, F16]]) -> ExactEmbeddingIndex:
+        """An index of all these blocks of ids and vectors, ids ascending."""
+        index = cls(dimension)
+        if blocks:
+            index.add(
+                np.concatenate([b[0] for b in blocks]), np.concatenate([b[1] for b in blocks])
+            )
+        return index
+
+    @property
+    def watermark(self) -> int:
+        return int(self._ids[-1]) if len(self._ids) else 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, ids: I64, vectors: F16) -> None:
+        self._ids = np.concatenate([self._ids, ids])
+        self._vectors = np.concatenate([self._vectors, vectors])
+
+    def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
+        starts = range(0, max(len(queries), 1), _QUERY_BLOCK)
+        blocks = [slice(start, start + _QUERY_BLOCK) for start in starts]
+        parts = [
+            self._search_block(queries[b], reach, None if own_ids is None else own_ids[b])
+            for b in blocks
+        ]
+        return joined(parts, [len(queries[b]) for b in blocks])
+
+    def _search_block(self, queries: F32, reach: Reach, own_ids: I64 | None) -> Hits:
+        n = len(queries)
+        # Each query's own bar rises as better neighbours are seen, so few similarities pass it.
+        bar = np.full(n, reach.lowest, np.float32)
+        rows, ids = np.empty(0, np.int64), np.empty(0, np.int64)
+        found = np.empty(0, np.float32)
+        for start in range(0, len(self._ids), _IMAGE_BLOCK):
+            stop = start + _IMAGE_BLOCK
+            similarity = queries @ self._vectors[start:stop].astype(np.float32).T
+            np.minimum(similarity, 1.0, out=similarity)
+            block_ids = self._ids[start:stop]
+            passing = similarity >= bar[:, None]
+            if own_ids is not None:
+                passing &= block_ids[None, :] != own_ids[:, None]
+            new_rows, columns = np.nonzero(passing)
+            rows = np.concatenate([rows, new_rows])
+            ids = np.concatenate([ids, block_ids[columns]])
+            found = np.concatenate([found, similarity[new_rows, columns]])
+            if len(rows) > n * _SLACK:
+                rows, ids, found = _prune(rows, ids, found, reach, bar)
+        return select(rows, ids, found, n, reach)
+
+
+def _prune(rows: I64, ids: I64, found: F32, reach: Reach, bar: F32) -> tuple[I64, I64, F32]:
+    """Drop what cannot be within reach any more, and raise the bars accordingly."""
+    # One above the cap, so that `select` sees that there were more.
+    order = np.lexsort((ids, -found, rows))
+    rows, ids, found = rows[order], ids[order], found[order]
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+    lengths = np.diff(np.r_[starts, len(rows)])
+    rank = np.arange(len(rows)) - np.repeat(starts, lengths)
+    who = rows[starts]
+    if reach.nearest:
+        full = lengths >= reach.nearest
+        nearest = found[starts[full] + reach.nearest - 1]
+        bar[who[full]] = np.maximum(bar[who[full]], np.minimum(nearest, reach.similarity))
+    capped = lengths > reach.cap
+    bar[who[capped]] = np.maximum(bar[who[capped]], found[starts[capped] + reach.cap])
+    kept = (rank <= reach.cap) & (found >= bar[rows])
+    return rows[kept], ids[kept], found[kept]

@@ -1,0 +1,63 @@
+"""What an index answers: for each query, which images, and how near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.options import Reach
+from storage.records import F32
+
+I64 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Neighbours of n queries, m in all, ordered by query, then nearest first.
+
+    Attributes:
+        rows: int64 (m,), which query.
+        ids: int64 (m,), the image found.
+        values: float32 (m,): cosine similarity, or Hamming distance of the 64-bit hashes.
+        is_capped: bool (n,), which queries had more neighbours than the cap lets through.
+    """
+
+    rows: I64
+    ids: I64
+    values: F32
+    is_capped: Flags
+
+
+def ranks(rows: I64) -> I64:
+    """The place of each element within its run of equal values: 0, 1, … (m,); `rows` is sorted."""
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(rows) else np.empty(0, int)
+    lengths = np.diff(np.r_[starts, len(rows)])
+    return np.arange(len(rows)) - np.repeat(starts, lengths)
+
+
+def select(rows: I64, ids: I64, similarity: F32, queries: int, reach: Reach) -> Hits:
+    """The neighbours within reach, from some that contain them all, in any order, each once."""
+    order = np.lexsort((ids, -similarity, rows))
+    rows, ids, similarity = rows[order], ids[order], similarity[order]
+    rank = ranks(rows)
+    counts = (similarity >= reach.similarity) | (
+        (rank < reach.nearest) & (similarity >= reach.floor)
+    )
+    is_capped = np.zeros(queries, bool)
+    is_capped[rows[counts & (rank >= reach.cap)]] = True
+    kept = counts & (rank < reach.cap)
+    return Hits(rows[kept], ids[kept], similarity[kept], is_capped)
+
+
+def joined(parts: list[Hits], sizes: list[int]) -> Hits:
+    """The hits of consecutive blocks of `sizes` queries as those of all of them."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    return Hits(
+        np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.is_capped for part in parts]),
+    )

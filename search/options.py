@@ -1,0 +1,76 @@
+"""What the candidate stage may be told, with the measurements its defaults come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far one search in an embedding index goes.
+
+    A neighbour counts when its cosine similarity is at least `similarity`, or when it is one of
+    the `nearest` and at least at `floor`; of those, the `cap` most similar.
+    """
+
+    similarity: float
+    nearest: int
+    floor: float
+    cap: int
+
+    @property
+    def lowest(self) -> float:
+        """No neighbour below this similarity counts."""
+        return min(self.similarity, self.floor) if self.nearest else self.similarity
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Everything that decides which pairs become candidates.
+
+    Attributes:
+        exact_below: up to this many images an embedding is searched exactly; above, by IVF-PQ
+            with re-scoring. 50,000 × 1280 float16 are 128 MB.
+        hamming_radius: largest distance of the 64-bit hashes. At 10, the usual choice, some 2 %
+            of the pairs are copies; so it is small, and the 256-bit hashes must agree too.
+        hamming256_radius: largest distance of the 256-bit hashes in the same orientation.
+        flat_texture: an image with less texture (`ImageRecord.texture`) has a hash that says
+            little: it is proposed by hash only where the 64-bit hashes are equal.
+        similarity: cosine similarity from which an embedding proposes a pair.
+        similarity_by_model: the same for models with another scale.
+        nearest: so many nearest neighbours are proposed also below `similarity` …
+        similarity_floor: … but not below this. Heavy crops are found so.
+        neighbours_cap: at most so many candidates per image, those with the strongest evidence.
+            Blank frames and logos would otherwise bring pairs by the square of their number.
+        nprobe: lists of an IVF-PQ index that are searched; 0 chooses from their number.
+        widening: an IVF-PQ index is searched to this multiple of the squared radius, for its
+            distances are approximate: 0.66 of the neighbours were found at 1.0, 0.97 at 1.3.
+        spill_after: proposals of the self-join held in memory before they go to temporary files;
+            21 bytes each.
+        spill_directory: where those files go; None is the system's directory for such files.
+    """
+
+    exact_below: int = 50_000
+    hamming_radius: int = 6
+    hamming256_radius: int = 40
+    flat_texture: float = 0.02
+    similarity: float = 0.70
+    similarity_by_model: Mapping[str, float] = field(default_factory=dict)
+    nearest: int = 10
+    similarity_floor: float = 0.50
+    neighbours_cap: int = 64
+    nprobe: int = 0
+    widening: float = 1.3
+    spill_after: int = 2_000_000
+    spill_directory: Path | None = None
+
+    def reach(self, model: str) -> Reach:
+        """How far the self-join searches in the index of this model."""
+        return Reach(
+            similarity=self.similarity_by_model.get(model, self.similarity),
+            nearest=self.nearest,
+            floor=self.similarity_floor,
+            cap=self.neighbours_cap,
+        )

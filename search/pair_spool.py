@@ -1,0 +1,143 @@
+"""Proposals of the self-join, from both sides of a pair, until all are known; then each pair once.
+
+In memory while they are few, then in temporary files, one for each stretch of ids: memory is
+bounded by `spill_after` and the largest stretch, and the pairs come in the order of their ids, so
+that what verification reads of the catalog lies together.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.candidates import CandidatePair
+from search.evidence import HASH_SOURCE
+from search.hash_index import NOT_PROPOSED
+from search.hits import I64
+from storage.faults import storage_faults
+from storage.records import F32
+
+_PROPOSAL = np.dtype([("low", "<i8"), ("high", "<i8"), ("source", "u1"), ("value", "<f4")])
+_STRETCHES = 64
+
+Proposals = NDArray[np.void]
+
+
+class PairSpool:
+    """Takes proposals in any order, gives pairs in the order of their ids. A context manager."""
+
+    def __init__(self, image_ids: I64, spill_after: int, directory: Path | None) -> None:
+        """
+        Args:
+            image_ids: int64, ascending: those that pairs are made of.
+            spill_after: proposals held in memory.
+            directory: where temporary files go; None is the system's place for them.
+        """
+        cuts = np.linspace(0, len(image_ids), _STRETCHES + 1).astype(np.int64)[1:-1]
+        self._borders = image_ids[np.unique(cuts[cuts < len(image_ids)])]
+        self._spill_after = spill_after
+        self._parent = directory
+        self._held: list[Proposals] = []
+        self._held_count = 0
+        self._files: list[BinaryIO] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> PairSpool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def is_spilled(self) -> bool:
+        """True when memory did not suffice."""
+        return bool(self._files)
+
+    def add(self, ids: I64, others: I64, sources: NDArray[np.uint8], values: F32) -> None:
+        """Propose the pairs (ids[i], others[i]) with one piece of evidence each.
+
+        Raises:
+            IndexStorageError: the disk with the temporary files is full.
+        """
+        proposals = np.empty(len(ids), _PROPOSAL)
+        proposals["low"] = np.minimum(ids, others)
+        proposals["high"] = np.maximum(ids, others)
+        proposals["source"] = sources
+        proposals["value"] = values
+        self._held.append(proposals)
+        self._held_count += len(proposals)
+        if self._held_count > self._spill_after:
+            self._spill()
+
+    def pairs(self, models: Sequence[str]) -> Iterator[CandidatePair]:
+        """Every pair once, with the best of each kind of evidence, low id first, then high id."""
+        if not self._files:
+            held, self._held = self._held, []
+            yield from _merged(held, models)
+            return
+        self._spill()
+        for file in self._files:
+            with storage_faults(self._where):
+                file.seek(0)
+                stretch = np.frombuffer(file.read(), _PROPOSAL)
+            yield from _merged([stretch], models)
+
+    @property
+    def _where(self) -> Path:
+        return self._parent or Path(tempfile.gettempdir())
+
+    def _spill(self) -> None:
+        with storage_faults(self._where):
+            if not self._files:
+                stretches = range(len(self._borders) + 1)
+                self._files = [self._temporary_file() for _ in stretches]
+            held = np.concatenate([np.empty(0, _PROPOSAL), *self._held])
+            stretch = np.searchsorted(self._borders, held["low"], side="right")
+            order = np.argsort(stretch, kind="stable")
+            ends = np.searchsorted(stretch[order], np.arange(len(self._files)), side="right")
+            start = 0
+            for file, end in zip(self._files, ends.tolist(), strict=True):
+                file.write(held[order[start:end]].tobytes())
+                start = end
+        self._held, self._held_count = [], 0
+
+    def _temporary_file(self) -> BinaryIO:
+        file = tempfile.TemporaryFile(dir=self._parent)  # noqa: SIM115  closed with the spool
+        return self._stack.enter_context(file)
+
+
+def _merged(parts: Sequence[Proposals], models: Sequence[str]) -> Iterator[CandidatePair]:
+    if not parts:
+        return
+    rows = np.concatenate(parts)
+    badness = np.where(rows["source"] == HASH_SOURCE, rows["value"], -rows["value"])
+    rows = rows[np.lexsort((badness, rows["source"], rows["high"], rows["low"]))]
+    key = rows[["low", "high", "source"]]
+    is_first = np.ones(len(rows), bool)
+    is_first[1:] = key[1:] != key[:-1]
+    rows = rows[is_first]
+    pair: tuple[int, int] | None = None
+    hamming, similarity = NOT_PROPOSED, dict[str, float]()
+    for low, high, source, value in rows.tolist():
+        if pair != (low, high):
+            if pair is not None:
+                yield CandidatePair(*pair, hamming, similarity)
+            pair, hamming, similarity = (low, high), NOT_PROPOSED, {}
+        if source == HASH_SOURCE:
+            hamming = int(value)
+        else:
+            similarity[models[source - 1]] = value
+    if pair is not None:
+        yield CandidatePair(*pair, hamming, similarity)
