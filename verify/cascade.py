@@ -58,7 +58,6 @@ class Evidence:
     residual: Residual
     changes: Changes
     colour: ColourFit
-    colour_residual: float
     share_a: FrameShare
     share_b: FrameShare
     scale: float
@@ -116,18 +115,13 @@ class Verifier:
             return None
         residual = measure_residual(pair)
         changes = find_changes(pair, residual)
-        colour = fit_colour(pair.a, pair.b, pair.mask)
-        looked_at = residual.mask & ~residual.unexplained
-        colour_residual = (
-            float(np.quantile(colour.residual[looked_at], 0.99)) if looked_at.any() else 255.0
-        )
+        colour = fit_colour(pair.a, pair.b, residual.mask & ~residual.unexplained)
         return Evidence(
             proposal=proposal,
             homography=homography,
             residual=residual,
             changes=changes,
             colour=colour,
-            colour_residual=colour_residual,
             share_a=frame_share(a.rgb, size_of(b.rgb), homography),
             share_b=frame_share(b.rgb, size_of(a.rgb), inverse(homography)),
             scale=_full_scale(a, b, homography),
@@ -179,7 +173,7 @@ class Verifier:
             return "the pictures differ all over"
         if changes.agreement_elsewhere < limits.min_agreement:
             return "the details do not agree"
-        if evidence.colour_residual > limits.max_colour_residual:
+        if evidence.colour.residual > limits.max_colour_residual:
             return "something has another colour"
         if changes.changed_share <= limits.max_unexplained:
             if residual.disagreeing > limits.max_disagreement:
@@ -195,7 +189,7 @@ class Verifier:
             and residual.plain_difference <= limits.max_plain_difference
             and residual.noise <= limits.max_plain_noise
             and evidence.changes.changed_share == 0
-            and evidence.colour_residual <= 4.0
+            and evidence.colour.residual <= 4.0
             and evidence.colour.shift <= 2.0
             and 0.9 <= evidence.colour.saturation <= 1.1
             and residual.disagreeing <= limits.max_disagreement
@@ -309,7 +303,7 @@ def _measurements(evidence: Evidence) -> dict[str, float]:
         "tone_change": residual.tone_change,
         "saturation": evidence.colour.saturation,
         "colour_shift": evidence.colour.shift,
-        "colour_residual": evidence.colour_residual,
+        "colour_residual": evidence.colour.residual,
         "changed_share": changes.changed_share,
         "two_sidedness": changes.two_sidedness,
         "contrast_balance": changes.contrast_balance,

@@ -39,13 +39,13 @@ class ColourFit:
     """How the other image's colour maps to the reference's.
 
     Attributes:
-        residual: distance left in the (Cb, Cr) plane, float32 (h, w).
+        residual: 99th percentile of the distance left in the (Cb, Cr) plane, grey levels.
         saturation: factor that was applied to the other image's colour.
         shift: length of the colour shift, white balance included, grey levels.
         spread_a, spread_b: standard deviation of the colour of each image, grey levels.
     """
 
-    residual: F32
+    residual: float
     saturation: float
     shift: float
     spread_a: float
@@ -112,21 +112,27 @@ def fit_tone(reference: F32, other: F32, mask: Mask) -> ToneFit:
     return ToneFit(table[index], change)
 
 
-def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 1.5) -> ColourFit:
+def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 0.8) -> ColourFit:
     """Fits saturation and white balance, and measures the colour that is left.
 
     The more colourful of the two is mapped to the other, so that a grey copy is explained and a
-    coloured object that the other shows in another colour is not.
+    coloured object that the other shows in another colour is not. Works at half resolution, which
+    is all the colour that most JPEGs have.
 
     Args:
         reference_rgb, other_rgb: uint8 (h, w, 3), aligned.
-        mask: bool (h, w).
-        blur: sigma in pixels: colour is stored at half resolution by most JPEGs.
+        mask: bool (h, w), where to compare.
+        blur: sigma in pixels of the half-size images.
     """
+    half = (max(1, mask.shape[1] // 2), max(1, mask.shape[0] // 2))
+    mask = cv2.resize(mask.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0
     planes: list[F32] = []
     for image in (reference_rgb, other_rgb):
-        ycc = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
+        small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+        ycc = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).astype(np.float32)
         planes.append(np.asarray(cv2.GaussianBlur(ycc, (0, 0), blur), dtype=np.float32))
+    if int(mask.sum()) < 16:
+        return ColourFit(255.0, 1.0, 0.0, 0.0, 0.0)
     spread = [float(plane[..., 1:][mask].std()) for plane in planes]
     target, source = (planes[0], planes[1]) if spread[1] >= spread[0] else (planes[1], planes[0])
     t, s = target[mask], source[mask]
@@ -155,9 +161,9 @@ def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 1.5) 
         coefficients[0] = np.clip(coefficients[0], 0.0, 3.0)
         error = np.hypot(*_colour_error(t, s, coefficients))
         keep = error <= max(4.0, float(np.quantile(error, 0.85)))
-    residual = np.hypot(*_colour_error(target, source, coefficients)).astype(np.float32)
+    left = np.hypot(*_colour_error(target[mask], source[mask], coefficients))
     return ColourFit(
-        residual=residual,
+        residual=float(np.quantile(left, 0.99)),
         saturation=float(coefficients[0]),
         shift=float(np.hypot(coefficients[1], coefficients[2])),
         spread_a=spread[0],
