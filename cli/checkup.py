@@ -151,7 +151,7 @@ def _existing_parent(path: Path) -> Path:
 def _disk_space(index: Path) -> Finding:
     parent = _existing_parent(index)
     free = shutil.disk_usage(parent).free
-    detail = f"{bytes_text(free)} free for {index} (about 60 kB an image are needed)"
+    detail = f"{bytes_text(free)} free for {index} (about 70 kB an image are needed)"
     if free < LOW_SPACE:
         return Finding("disk", Health.NOTE, detail, "Free some space, or put --index elsewhere.")
     return Finding("disk", Health.OK, detail)
@@ -181,9 +181,8 @@ def _catalog_write(index: Path) -> Finding:
 
 
 def _source(location: str, settings: Settings) -> Finding:
-    from storage.open_source import open_source
-
     from cli.loading import source_options
+    from storage.open_source import open_source
 
     try:
         source = open_source(location, source_options(settings))

@@ -8,12 +8,13 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from storage.azure_address import redact
 from storage.errors import DedupError, ExitCode
 
 
 def one_line(error: DedupError) -> str:
-    """The message and the remedy without line breaks, as `dedup: MESSAGE REMEDY`."""
-    return f"dedup: {' '.join(str(error).split())}"
+    """The message and the remedy on one line and without secrets, as `dedup: MESSAGE REMEDY`."""
+    return f"dedup: {redact(' '.join(str(error).split()))}"
 
 
 def print_error(error: DedupError) -> None:

@@ -46,10 +46,10 @@ def describe_index(path: Path) -> dict[str, Any]:
     Raises:
         IndexDirectoryError: it is no index, or cannot be read.
     """
-    from search.index_set import IndexSet, SearchOptions
-    from storage.index_directory import IndexDirectory
-
+    from search.index_set import IndexSet
+    from search.options import SearchOptions
     from storage.catalog import Catalog
+    from storage.index_directory import IndexDirectory
     from storage.records import BlobStatus
 
     directory = IndexDirectory.open(path)

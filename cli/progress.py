@@ -84,4 +84,3 @@ def display(title: str, is_quiet: bool) -> Iterator[Display | None]:
         return
     with Display(title, sys.stderr).shown() as shown:
         yield shown
-

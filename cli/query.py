@@ -80,6 +80,7 @@ def run(locations: list[str], settings: Settings) -> int:
     from cli.errors import one_line, print_error
     from cli.output import print_json
     from cli.query_image import QueryEngine
+    from storage.azure_address import redact
     from storage.errors import DedupError, ExitCode, ModelError, UsageError
 
     if locations.count("-") > 1:
@@ -95,7 +96,7 @@ def run(locations: list[str], settings: Settings) -> int:
             except DedupError as error:
                 code = code or error.exit_code
                 print_error(error)
-                answers.append({"query": location, "error": one_line(error), "matches": []})
+                answers.append({"query": redact(location), "error": one_line(error), "matches": []})
                 continue
             answers.append(answer)
             if not settings.json:

@@ -10,9 +10,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from search.index_set import IndexSet, SearchOptions
-from search.neighbours import Neighbour, neighbours
-from storage.open_source import open_source
 
 from cli.config import Settings
 from cli.loading import decode_limits, load_embedders_of, load_verifier, source_options
@@ -21,9 +18,14 @@ from indexer.embedders.base import Embedder
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractedImage, ExtractOptions, extract
 from resolve.verdicts import CachedVerdicts, decode_preview
+from search.index_set import IndexSet
+from search.neighbours import Neighbour, neighbours
+from search.options import SearchOptions
+from storage.azure_address import is_azure, redact
 from storage.catalog import Catalog
 from storage.errors import ImageInputError, IndexMismatch, SourceNotFound
 from storage.index_directory import IndexDirectory
+from storage.open_source import open_source
 from storage.parameters import IndexParameters
 from storage.records import F32, U8
 from verify.cascade import VerifyImage
@@ -32,7 +34,7 @@ from verify.verdict import Relation
 STANDARD_INPUT = "-"
 # A verified copy may stand behind look-alikes in the order of the descriptors: more neighbours are
 # verified than shown.
-VERIFIED_AT_LEAST = 20
+VERIFIED_AT_LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class QueryEngine:
             image = extract(content, hashlib.sha256(content).digest(), options)
         except UndecodableImage as error:
             raise ImageInputError(
-                f"{_shown(location)} cannot be used as an image: {error.reason}.",
+                f"{_shown(location)} cannot be used as an image: {error.reason.rstrip('.')}.",
                 "Give an undamaged JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF.",
             ) from error
         wanted = self._settings.top
@@ -145,7 +147,9 @@ class QueryEngine:
             self._options,
         )
         matches = self._verified(image, found) if self._verifier else self._unverified(found)
-        return QueryAnswer(location, image.record.width, image.record.height, matches[:wanted])
+        return QueryAnswer(
+            redact(location), image.record.width, image.record.height, matches[:wanted]
+        )
 
     def _embeddings(self, image: ExtractedImage) -> dict[str, list[F32]]:
         """Every model's embeddings of the query in its eight orientations."""
@@ -228,7 +232,7 @@ def read_query(location: str, settings: Settings) -> bytes:
         if not content:
             raise ImageInputError("Standard input is empty.", "Pipe an image into the command.")
         return content
-    if location.startswith(("az://", "https://", "http://")):
+    if is_azure(location):
         return _read_blob(location, settings)
     path = Path(location).expanduser()
     try:
@@ -259,4 +263,4 @@ def _orientations(square: U8) -> U8:
 
 
 def _shown(location: str) -> str:
-    return "Standard input" if location == STANDARD_INPUT else location
+    return "Standard input" if location == STANDARD_INPUT else redact(location)

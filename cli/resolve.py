@@ -76,13 +76,15 @@ def run(settings: Settings) -> None:
     from resolve.lists import write_lists
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
-    from search.index_set import IndexSet, SearchOptions, candidate_pairs
 
     from cli.loading import load_verifier
     from cli.output import print_json
     from cli.progress import resolve_listener
     from cli.resolve_summary import print_summary
     from resolve.verdicts import CachedVerdicts
+    from search.index_set import IndexSet
+    from search.options import SearchOptions
+    from search.self_join import candidate_pairs
     from storage.index_directory import IndexDirectory
 
     directory = IndexDirectory.open(settings.index)
