@@ -6,10 +6,13 @@ imports; a test compares them with what those libraries say.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from indexer.embedders.hub import HubWeights
 from indexer.embedders.weights import PackagedWeights, WeightsSought
+from storage.errors import ModelError
 
 DEFAULT_MODEL = "efficientnet_lite0"
 CLIP_PREFIX = "clip:"
@@ -91,3 +94,10 @@ def known_licence(name: str) -> str:
         if model.name == name:
             return model.licence
     return "unknown (see the model's page on the hub)"
+
+
+def unknown_model(name: str, names: Iterable[str]) -> ModelError:
+    """The error for a name nobody knows, with the names that come near."""
+    close = difflib.get_close_matches(name, list(names), n=5, cutoff=0.5)
+    hint = f"Did you mean {', '.join(close)}? " if close else ""
+    return ModelError(f"There is no model {name!r}.", f"{hint}`dedup models` lists a selection.")

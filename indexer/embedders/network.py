@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from indexer.embedders.base import ModelSpec
@@ -16,6 +18,20 @@ from storage.errors import ModelError
 PREPROCESSING_VERSION = "squash-1"
 """Changes whenever a picture reaches the networks differently: resized to a square by the decoder,
 then (value / 255 - mean) / std. Part of every fingerprint."""
+
+LOAD_ERRORS = (
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    StopIteration,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
+"""What a file that is no checkpoint, or one of another network, makes the libraries raise."""
 
 
 class EmbeddingModule(nn.Module):

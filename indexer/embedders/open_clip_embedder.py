@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import open_clip
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from indexer.embedders.hub import HubWeights
-from indexer.embedders.known_models import CLIP_PREFIX, known_licence
-from indexer.embedders.network import Network, assemble, unusable
-from indexer.embedders.timm_embedder import unknown_model
+from indexer.embedders.known_models import CLIP_PREFIX, known_licence, unknown_model
+from indexer.embedders.network import LOAD_ERRORS, Network, assemble, unusable
 from indexer.embedders.weights import WeightsSought, find_weights
 from storage.errors import ModelError
 
 _DEFAULT_FILE = "open_clip_pytorch_model.bin"
 _DEFAULT_SAFE_FILE = "open_clip_model.safetensors"
-_LOAD_ERRORS = (
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OSError,
-    StopIteration,
-    pickle.UnpicklingError,
-    SafetensorError,
-)
 
 
 class ImageTower(nn.Module):
@@ -71,7 +56,7 @@ def load_network(name: str, path: Path | None = None) -> Network:
             # OpenAI's weights were trained with another activation than the architecture states.
             force_quick_gelu=bool(published.get("quick_gelu", False)),
         )
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise unusable(name, found, error) from error
     mean, std = _normalisation(architecture, published)
     size = model.visual.image_size

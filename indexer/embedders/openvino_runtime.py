@@ -85,8 +85,10 @@ def _convert(network: Network) -> openvino.Model:
     By the converter's front end rather than `openvino.convert_model`, which does the same and
     also reports each conversion to a statistics service.
     """
-    shape = [BATCH, network.input_size, network.input_size, 3]
-    example = torch.zeros(shape, dtype=torch.uint8)
+    picture = (network.input_size, network.input_size, 3)
+    # Tracing runs the example: two pictures are quicker than a batch, and unlike one they do not
+    # let a network mistake the batch for a dimension of size one. Then the shape is fixed.
+    example = torch.zeros((2, *picture), dtype=torch.uint8)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             # Notices to the developers of the networks: tracing, deprecations.
@@ -96,7 +98,7 @@ def _convert(network: Network) -> openvino.Model:
             )
             front_end = FrontEndManager().load_by_framework("pytorch")
             model = front_end.convert(front_end.load(decoder))
-        model.reshape(shape)
+        model.reshape([BATCH, *picture])
     except RuntimeError as error:
         raise ModelError(
             f"OpenVINO cannot run the network {network.name!r}: {str(error).splitlines()[0][:300]}",

@@ -62,7 +62,7 @@ def load_embedder(
         UsageError: an unknown runtime, or one that contradicts the device or the name.
     """
     name, path = _resolve(name, weights)
-    use, precision, place_ = _choose(runtime, device)
+    use, precision, target_device = _choose(runtime, device)
     network = _load_network(name, path)
     if use == "openvino":
         from indexer.embedders.openvino_runtime import OpenVinoEmbedder
@@ -70,7 +70,7 @@ def load_embedder(
         return OpenVinoEmbedder(network, precision=precision, threads=threads)
     from indexer.embedders.torch_runtime import TorchEmbedder
 
-    return TorchEmbedder(network, device=place_, precision=precision, threads=threads)
+    return TorchEmbedder(network, device=target_device, precision=precision, threads=threads)
 
 
 def list_models() -> list[ModelInfo]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from indexer.embedders.hub import HubWeights
-from indexer.embedders.known_models import DEFAULT_MODEL, LITE0_WEIGHTS, PUBLISHED_AS
-from indexer.embedders.network import Network, assemble, unusable
+from indexer.embedders.known_models import DEFAULT_MODEL, LITE0_WEIGHTS, PUBLISHED_AS, unknown_model
+from indexer.embedders.network import LOAD_ERRORS, Network, assemble, unusable
 from indexer.embedders.weights import WeightsSought, find_weights
 from storage.errors import ModelError
 
@@ -28,17 +26,6 @@ photographs is 0.89, and 0.81 with timm's `efficientnet_lite0`, whose padding is
 GEM_POWER = 3.0
 _GEM_FLOOR = 1e-6
 _FILENAMES = ("model.safetensors", "pytorch_model.bin")
-_LOAD_ERRORS = (
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OSError,
-    pickle.UnpicklingError,
-    SafetensorError,
-)
 
 
 class PooledMap(nn.Module):
@@ -126,7 +113,7 @@ def load_backbone(name: str, path: Path | None = None) -> Any:
                 # Custom loaders are for the upstream .npz files; what the hub has is converted.
                 pretrained_cfg_overlay={"file": str(found), "custom_load": found.suffix == ".npz"},
             )
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise unusable(name, found, error) from error
     return backbone.eval()
 
@@ -197,13 +184,6 @@ def _architecture(name: str, path: Path | None) -> str:
         tagged = timm.list_pretrained(f"{base}.*") if tag and timm.is_model(base) else []
         raise unknown_model(name, tagged or [*timm.list_models(), DEFAULT_MODEL])
     return architecture
-
-
-def unknown_model(name: str, names: list[str]) -> ModelError:
-    """The error for a name nobody knows, with the names that come near."""
-    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-    hint = f"Did you mean {', '.join(close)}? " if close else ""
-    return ModelError(f"There is no model {name!r}.", f"{hint}`dedup models` lists a selection.")
 
 
 def _no_weights_note(name: str) -> str:
