@@ -17,7 +17,14 @@ from urllib3.exceptions import HTTPError
 
 from storage.azure_account import AzureContainer
 from storage.azure_address import blob_uri
-from storage.azure_faults import is_unknown_host, listing_error, passing_fault, reading_error
+from storage.azure_faults import (
+    blob_changed,
+    blob_vanished,
+    is_unknown_host,
+    listing_error,
+    passing_fault,
+    reading_error,
+)
 from storage.blob import Blob, looks_like_image
 from storage.errors import BlobChanged, BlobUnreadable, SourceNotFound
 from storage.rate_limit import RateLimiter
@@ -123,7 +130,13 @@ class AzureSource:
             raise BlobUnreadable(f"{blob.uri} is {blob.refusal}.")
         seconds = self._read_deadline + blob.size / _SLOWEST_BYTES_PER_SECOND
         received = bytearray()
-        self._retrier.run(blob.uri, seconds, partial(self._read_rest, blob, received))
+        try:
+            self._retrier.run(blob.uri, seconds, partial(self._read_rest, blob, received))
+        except BlobChanged as error:
+            # A condition on the ETag may also fail because the blob is gone.
+            if self.stat(blob.uri) is None:
+                raise blob_vanished(blob.uri) from error
+            raise
         self._has_read = True
         return bytes(received)
 
@@ -206,7 +219,7 @@ class AzureSource:
         if len(received) < blob.size:
             raise PassingFault(f"the content broke off at byte {len(received)} of {blob.size}")
         if len(received) > blob.size:
-            raise BlobChanged(f"{blob.uri} has changed since it was listed.", "Index again.")
+            raise blob_changed(blob.uri)
 
     def _take_body(
         self, blob: Blob, received: bytearray, deadline: float, answer: PipelineResponse[Any, Any]
@@ -218,7 +231,7 @@ class AzureSource:
         etag = response.headers.get("ETag", "").strip('"')
         if etag and etag != blob.etag:
             body.close()
-            raise BlobChanged(f"{blob.uri} has changed since it was listed.", "Index again.")
+            raise blob_changed(blob.uri)
         if response.status_code == 200:
             received.clear()
         before = len(received)

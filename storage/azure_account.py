@@ -113,12 +113,13 @@ def _client_options(url: str) -> dict[str, Any]:
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0))
     return {
-        "transport": RequestsTransport(session=session),
+        # The client's own keywords for these do not reach a transport that was given to it.
+        "transport": RequestsTransport(
+            session=session, connection_timeout=_CONNECT_SECONDS, read_timeout=_SILENCE_SECONDS
+        ),
         # The SDK waits 15 s and more after a 503, and gives up at once after a 429: the source
         # repeats requests itself.
         "retry_total": 0,
-        "connection_timeout": _CONNECT_SECONDS,
-        "read_timeout": _SILENCE_SECONDS,
         # One GET per read, however large.
         "max_single_get_size": 1 << 40,
     }

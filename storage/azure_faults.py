@@ -82,6 +82,16 @@ def is_unknown_host(error: AzureError) -> bool:
     return "NameResolutionError" in text or "getaddrinfo" in text or "Name or service not" in text
 
 
+def blob_changed(uri: str) -> BlobChanged:
+    """The blob has another ETag now."""
+    return BlobChanged(f"{uri} has changed since it was listed.", "Index again.")
+
+
+def blob_vanished(uri: str) -> BlobVanished:
+    """The blob is not there any more."""
+    return BlobVanished(f"{uri} is gone since it was listed.", "Index again.")
+
+
 def listing_error(error: AzureError, uri: str) -> DedupError:
     """What a listing that failed for good means. For anything else: the container is not there."""
     if isinstance(error, HttpResponseError):
@@ -100,9 +110,9 @@ def reading_error(error: AzureError, uri: str, *, has_read_others: bool) -> Dedu
         return BlobUnreadable(f"{uri} cannot be read: {_first_line(error)}.")
     code = error_code(error)
     if error.status_code == 404:
-        return BlobVanished(f"{uri} is gone since it was listed.", "Index again.")
+        return blob_vanished(uri)
     if error.status_code == 412:
-        return BlobChanged(f"{uri} has changed since it was listed.", "Index again.")
+        return blob_changed(uri)
     if code in _ARCHIVED:
         return BlobUnreadable(f"{uri} is archived: rehydrate it to read it.")
     if isinstance(error, ClientAuthenticationError) or error.status_code in (401, 403):
