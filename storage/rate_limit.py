@@ -17,7 +17,7 @@ class RateLimiter:
     """Gives every caller the next free slot of an even grid: a token bucket that holds one token.
 
     Args:
-        rate: requests per second, more than 0; may be a fraction.
+        rate: requests per second, more than 0. A fraction is rounded up in some seconds.
         clock: seconds that only go forward.
         sleep: waits that many seconds.
 

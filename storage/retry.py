@@ -97,6 +97,7 @@ class Retrier:
                         f"{'try' if tries == 1 else 'tries'}: {fault.reason}.",
                         "Run the same command again later: what was done is kept.",
                     ) from fault
+                self._limiter.hold(fault.retry_after)
             with self._guard:
                 self._traffic.retries += 1
             self._sleep(pause)
@@ -106,7 +107,5 @@ class Retrier:
         return self._clock()
 
     def _pause(self, tries: int, retry_after: float) -> float:
-        if retry_after:
-            self._limiter.hold(retry_after)
         ceiling = min(self._pauses.longest, self._pauses.first * 2.0 ** min(tries, 16))
         return max(retry_after, self._uniform() * ceiling)

@@ -1,9 +1,11 @@
 """What other processes see: kills, concurrent readers, full and read-only disks."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 COMMIT_FOR_EVER = """
 import sys
+import tempfile
 from pathlib import Path
 import numpy as np
 from hashlib import sha256
@@ -129,3 +132,28 @@ def test_a_full_map_names_the_directory_and_the_remedy(tmp_path, monkeypatch, ma
         assert str(tmp_path / "c") in str(raised.value)
         catalog.commit(make_batch({"/photos/a.jpg": 1}))
         assert catalog.image_count == 1
+
+
+def test_a_catalog_that_may_not_be_written_to_is_read_and_not_written(make_batch):
+    folder = Path(tempfile.mkdtemp())
+    path = folder / "c"
+    was = os.geteuid()
+    try:
+        with Catalog.open_writer(path) as catalog:
+            catalog.commit(make_batch({"/photos/a.jpg": 1}))
+        folder.chmod(0o755)
+        for file in path.iterdir():
+            file.chmod(0o444)
+        path.chmod(0o555)
+        if was == 0:
+            os.seteuid(65534)
+        try:
+            with Catalog.open_reader(path) as catalog:
+                assert [entry.uri for entry in catalog.blobs()] == ["/photos/a.jpg"]
+            with pytest.raises(IndexStorageError, match=r"cannot be written.*--index"):
+                Catalog.open_writer(path)
+        finally:
+            os.seteuid(was)
+    finally:
+        path.chmod(0o755)
+        shutil.rmtree(folder)
