@@ -49,9 +49,12 @@ class FolderSource:
     """
 
     def __init__(self, root: Path) -> None:
-        if not root.exists():
-            raise SourceNotFound(f"There is no folder {root}.", "Check the path.")
-        if not root.is_dir():
+        try:
+            mode = root.stat().st_mode
+        except (OSError, ValueError) as error:
+            why = "" if isinstance(error, _GONE) else f" ({getattr(error, 'strerror', error)})"
+            raise SourceNotFound(f"There is no folder {root}{why}.", "Check the path.") from error
+        if not stat.S_ISDIR(mode):
             raise SourceNotFound(
                 f"{root} is not a folder.", f"Give the folder it is in: {root.parent}."
             )

@@ -45,10 +45,10 @@ class IndexDirectory:
             IndexMismatch: of a newer schema.
             IndexStorageError: it cannot be written to, or the disk is full.
         """
-        if (path / MARKER).exists():
-            return cls.open(path)
         directory = cls(path)
         with storage_faults(path):
+            if (path / MARKER).exists():
+                return cls.open(path)
             if path.exists() and not path.is_dir():
                 raise NotAnIndex(f"{path} is a file.", "Name a directory with --index DIR.")
             path.mkdir(parents=True, exist_ok=True)

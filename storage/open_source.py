@@ -42,7 +42,7 @@ def open_source(location: str, options: SourceOptions) -> Source:
     if not location.strip():
         raise SourceNotFound("The source is an empty string.", "Name a folder or az://CONTAINER.")
     if not is_azure(location):
-        return FolderSource(Path(location).expanduser())
+        return FolderSource(_expanded(location))
     # The SDK takes a while to import, and a folder does not need it.
     from storage.azure import AzureSource
     from storage.azure_account import connect
@@ -55,3 +55,10 @@ def open_source(location: str, options: SourceOptions) -> Source:
         requests_per_second=options.max_requests_per_second,
         read_deadline=options.read_deadline,
     )
+
+
+def _expanded(location: str) -> Path:
+    try:
+        return Path(location).expanduser()
+    except RuntimeError as error:
+        raise SourceNotFound(f"There is no folder {location} ({error}).", "Check it.") from error

@@ -199,7 +199,16 @@ def test_a_file_given_as_a_source_is_refused_with_its_folder(tmp_path):
     assert str(tmp_path) in raised.value.remedy
 
 
-@pytest.mark.parametrize("location", ["", "  ", "no/such/folder"])
+@pytest.mark.parametrize(
+    "location", ["", "  ", "no/such/folder", "~nosuchuser/x", "a\0b", "x" * 999]
+)
 def test_a_folder_that_is_not_there_is_refused(location):
     with pytest.raises(SourceNotFound):
         open_source(location, SourceOptions())
+
+
+def test_a_folder_behind_a_closed_door_is_refused_with_the_reason(shared_folder):
+    (shared_folder / "closed" / "photos").mkdir(parents=True)
+    (shared_folder / "closed").chmod(0)
+    with _ordinary_user(), pytest.raises(SourceNotFound, match="Permission denied"):
+        _source(shared_folder / "closed" / "photos")

@@ -131,6 +131,8 @@ def test_a_directory_that_may_not_be_written_to_is_one_line_with_a_remedy():
         directory = IndexDirectory.create(folder / "index")
         folder.chmod(0o755)
         directory.path.chmod(0o555)
+        closed = folder / "closed"
+        closed.mkdir(mode=0)
         if was == 0:
             os.seteuid(65534)
         try:
@@ -139,6 +141,7 @@ def test_a_directory_that_may_not_be_written_to_is_one_line_with_a_remedy():
                 lambda: directory.write_lock().__enter__(),
                 lambda: directory.replacing(directory.faiss_path / "a").__enter__(),
                 lambda: IndexDirectory.create(folder / "index" / "below"),
+                lambda: IndexDirectory.create(closed / "index"),
             ):
                 with pytest.raises(IndexStorageError, match=r"cannot be written.*--index"):
                     attempt()
