@@ -72,7 +72,8 @@ class IvfPqEmbeddingIndex:
         Args:
             index: FAISS's; ids in it are image ids.
             vectors: to re-score with.
-            present: int64, ascending, the images of the catalog: others in the index are ignored.
+            present: int64, ascending, the images of the catalog: others in the index are ignored,
+                unless they are added later.
             nprobe: lists searched; 0 is the square root of their number, at least 8.
         """
         self.index = index
@@ -116,6 +117,8 @@ class IvfPqEmbeddingIndex:
         if len(ids):
             self.index.add_with_ids(_padded(vectors, self.index.d), ids)
             self._watermark = int(ids[-1])
+            last = self._present[-1] if len(self._present) else 0
+            self._present = np.concatenate([self._present, ids[ids > last]])
             self._searcher = None
 
     def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
