@@ -1,0 +1,152 @@
+"""The writing side of the pass: embed in full batches, commit in atomic ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embedders.base import Embedder
+from indexer.extract import ExtractedImage
+from indexer.reading import Alias, InFlight, Unreadable, Vanished
+from indexer.run_report import RunCounts, StageClock
+from storage.blob import Blob
+from storage.catalog import Catalog
+from storage.commit import CatalogBatch, IndexedBlob, UnreadableBlob
+from storage.records import ImageFeatures
+from storage.source import Source
+
+F16 = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DescribedBlob:
+    """A blob with its decoded content, or the reason why there is none."""
+
+    source: Source
+    blob: Blob
+    digest: bytes
+    image: ExtractedImage | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Committer:
+    """Collects outcomes, embeds images and commits both. Belongs to the thread that runs the pass.
+
+    Attributes:
+        batch_size: images embedded at once.
+        commit_every: blobs per transaction.
+        commit_seconds: a transaction is not put off for longer than this.
+    """
+
+    catalog: Catalog
+    embedders: Sequence[Embedder]
+    in_flight: InFlight
+    counts: RunCounts
+    clock: StageClock
+    batch_size: int
+    commit_every: int
+    commit_seconds: float
+    _to_embed: list[DescribedBlob] = field(default_factory=list)
+    _batch: CatalogBatch = field(default_factory=CatalogBatch)
+    _in_batch: list[bytes] = field(default_factory=list)
+    _undecodable: list[tuple[bytes, str]] = field(default_factory=list)
+    _last_commit: float = field(default_factory=time.monotonic)
+
+    def take(self, outcome: object) -> None:
+        """Adds one outcome; embeds and commits when there is enough."""
+        match outcome:
+            case DescribedBlob(image=None):
+                self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
+                self._undecodable.append((outcome.digest, outcome.reason))
+            case DescribedBlob():
+                self._to_embed.append(outcome)
+                if len(self._to_embed) >= self.batch_size:
+                    self.embed()
+            case Alias():
+                self._batch.indexed.append(
+                    IndexedBlob(outcome.blob, outcome.source.uri, outcome.digest)
+                )
+                if outcome.is_unchanged:
+                    self.counts.unchanged += 1
+                else:
+                    self.counts.aliased += 1
+            case Unreadable():
+                self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
+            case Vanished():
+                self.counts.vanished += 1
+                self._batch.removed.append(outcome.blob.uri)
+            case _:
+                raise TypeError(f"no outcome of the pass: {outcome!r}")
+        self.commit_if_due()
+
+    def commit_if_due(self) -> None:
+        """Commits when the batch is full or old."""
+        waiting = len(self._batch.indexed) + len(self._batch.unreadable)
+        is_old = time.monotonic() - self._last_commit >= self.commit_seconds
+        if waiting >= self.commit_every or (is_old and (waiting or self._batch.removed)):
+            self.commit()
+
+    def remove(self, uri: str) -> None:
+        """Takes a blob that is gone out of the catalog, with the next commit."""
+        self.counts.removed += 1
+        self._batch.removed.append(uri)
+        if len(self._batch.removed) >= self.commit_every:
+            self.commit()
+
+    def embed(self) -> None:
+        """Embeds what has been collected, a full batch or not."""
+        described, self._to_embed = self._to_embed, []
+        if not described:
+            return
+        images = [item.image for item in described if item.image is not None]
+        embeddings: list[dict[str, F16]] = [{} for _ in images]
+        with self.clock.timed("embed"):
+            for embedder in self.embedders:
+                spec = embedder.spec
+                pixels = np.stack([image.network_inputs[spec.input_size] for image in images])
+                for row, vector in zip(embeddings, embedder.embed(pixels), strict=True):
+                    row[spec.name] = vector.astype(np.float16)
+        for item, image, row in zip(described, images, embeddings, strict=True):
+            self._batch.images.append(ImageFeatures(image.record, image.preview, row))
+            self._batch.indexed.append(IndexedBlob(item.blob, item.source.uri, item.digest))
+            self._in_batch.append(item.digest)
+            self.counts.new_images += 1
+
+    def commit(self) -> None:
+        """Makes everything embedded so far visible, in one transaction."""
+        for digest, reason in self._undecodable:
+            for source, blob in self.in_flight.release(digest):
+                self._add_unreadable(source, blob, reason)
+        self._undecodable.clear()
+        for digest in self._in_batch:
+            for source, blob in self.in_flight.take_waiting(digest):
+                self._add_alias(source, blob, digest)
+        batch, self._batch = self._batch, CatalogBatch()
+        committed, self._in_batch = self._in_batch, []
+        if batch.indexed or batch.unreadable or batch.removed:
+            with self.clock.timed("commit"):
+                self.catalog.commit(batch)
+        for digest in committed:
+            for source, blob in self.in_flight.release(digest):
+                self._add_alias(source, blob, digest)
+        self._last_commit = time.monotonic()
+
+    def finish(self) -> None:
+        """Embeds and commits all that is left."""
+        self.embed()
+        self.commit()
+        # Blobs that came to wait for a content while it was being committed.
+        self.commit()
+
+    def _add_alias(self, source: Source, blob: Blob, digest: bytes) -> None:
+        self._batch.indexed.append(IndexedBlob(blob, source.uri, digest))
+        self.counts.aliased += 1
+
+    def _add_unreadable(self, source: Source, blob: Blob, reason: str) -> None:
+        self._batch.unreadable.append(UnreadableBlob(blob, source.uri, reason))
+        self.counts.unreadable += 1

@@ -1,0 +1,289 @@
+"""The pass: every new or changed image is read once, described, embedded and committed.
+
+    lister ─► readers ─► decoders (processes) ─► embedding and commit (this thread)
+
+Bounded queues and a budget of bytes join the stages, so memory depends on the settings and not on
+the number of images. A run that is killed has lost what was not committed, and nothing else: the
+next run reads just that.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+
+from indexer.committing import Committer, DescribedBlob
+from indexer.decode import DecodeLimits
+from indexer.embedders.base import Embedder
+from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
+from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
+from indexer.reading import DescribeJob, InFlight, Lister, Reader, ReadJob
+from indexer.run_report import (
+    IndexListener,
+    IndexProgress,
+    IndexReport,
+    RunCounts,
+    StageClock,
+    own_peak_memory,
+)
+from indexer.worker_pool import Decoder, Extract
+from storage.catalog import Catalog
+from storage.errors import UsageError
+from storage.index_directory import IndexDirectory
+from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
+from storage.source import Source
+
+_IDLE_SECONDS = 2.0
+_PROGRESS_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How a pass runs.
+
+    Attributes:
+        workers: decoding processes; 0 is one for each core.
+        readers: reads under way at once.
+        batch_size: images embedded at once.
+        commit_every: blobs per transaction.
+        commit_seconds: longest time between transactions.
+        preview_size: longer side of the previews, pixels.
+        limits: what one image may cost.
+        image_timeout: seconds that decoding one image may take.
+        bytes_in_flight: image data held in memory between reading and decoding.
+        extract: what describes an image; it must be importable by name.
+    """
+
+    workers: int = 0
+    readers: int = 8
+    batch_size: int = 32
+    commit_every: int = 256
+    commit_seconds: float = 5.0
+    preview_size: int = 640
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    image_timeout: float = 60.0
+    bytes_in_flight: int = 256 * 2**20
+    extract: Extract = extract
+
+
+def index(
+    sources: Sequence[Source],
+    directory: IndexDirectory,
+    embedders: Sequence[Embedder],
+    options: IndexOptions,
+    listener: IndexListener,
+) -> IndexReport:
+    """Brings an index up to date with its sources.
+
+    Args:
+        sources: listed one after the other.
+        directory: the index; one pass at a time writes to it.
+        embedders: one embedding of each image by each; the same ones in every run of an index.
+        options: how.
+        listener: is told how far it is.
+
+    Raises:
+        EmptySource: a source names no image; nothing is removed then.
+        IndexMismatch: the index was made with other models or settings.
+        IndexLocked, IndexStorageError, SourceNotFound, CredentialsError, SourceUnavailable
+    """
+    if not sources:
+        raise UsageError("No source was given.", "Name a folder or a container.")
+    with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
+        wanted = _parameters(embedders, options)
+        existing = catalog.parameters()
+        if existing is None:
+            catalog.set_parameters(wanted)
+        else:
+            existing.require_same(wanted)
+        return _Run(sources, catalog, embedders, options, listener).run()
+
+
+def _parameters(embedders: Sequence[Embedder], options: IndexOptions) -> IndexParameters:
+    return IndexParameters(
+        schema_version=SCHEMA_VERSION,
+        descriptor_version=DESCRIPTOR_VERSION,
+        preview_size=options.preview_size,
+        models=tuple(
+            ModelParameters(
+                name=embedder.spec.name,
+                dimension=embedder.spec.dimension,
+                fingerprint=embedder.spec.fingerprint,
+                runtime=embedder.spec.runtime,
+                input_size=embedder.spec.input_size,
+            )
+            for embedder in embedders
+        ),
+    )
+
+
+class _Run:
+    """The threads of one pass and what they share."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        catalog: Catalog,
+        embedders: Sequence[Embedder],
+        options: IndexOptions,
+        listener: IndexListener,
+    ) -> None:
+        self._sources = sources
+        self._catalog = catalog
+        self._options = options
+        self._listener = listener
+        self._workers = options.workers or os.cpu_count() or 1
+        self._stop = Stop()
+        self._clock = StageClock()
+        self._counts = RunCounts()
+        self._budget = ByteBudget(options.bytes_in_flight, self._stop)
+        self._jobs: Pipe[ReadJob] = Pipe(4 * options.readers, 1, self._stop)
+        self._contents: Pipe[DescribeJob] = Pipe(4 * self._workers, options.readers, self._stop)
+        producers = 1 + options.readers + self._workers
+        self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
+        in_flight = InFlight(catalog)
+        self._lister = Lister(sources, catalog, self._counts, self._clock)
+        self._reader = Reader(in_flight, self._budget, self._clock, options.limits.max_bytes)
+        self._committer = Committer(
+            catalog,
+            embedders,
+            in_flight,
+            self._counts,
+            self._clock,
+            options.batch_size,
+            options.commit_every,
+            options.commit_seconds,
+        )
+        sides = tuple(sorted({embedder.spec.input_size for embedder in embedders}))
+        extract_options = ExtractOptions(options.limits, options.preview_size, sides)
+        self._decoders = [
+            Decoder(extract_options, options.image_timeout, options.extract)
+            for _ in range(self._workers)
+        ]
+        self._decoder_memory = [0] * self._workers
+        self._started = time.monotonic()
+        self._last_progress = 0.0
+
+    def run(self) -> IndexReport:
+        run_id = self._catalog.start_run([source.uri for source in self._sources], time.time())
+        threads = [self._thread("lister", self._list)]
+        threads += [self._thread(f"reader-{n}", self._read) for n in range(self._options.readers)]
+        threads += [
+            self._thread(f"decoder-{n}", lambda n=n: self._describe(n))  # type: ignore[misc]
+            for n in range(self._workers)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            with suppress(Stopped):
+                self._commit_results()
+        except BaseException as error:
+            self._stop.set(error)
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+            for decoder in self._decoders:
+                decoder.close()
+            if not isinstance(self._stop.error, Exception):
+                # A finished run, or one that Ctrl-C ended: what is worked out is kept.
+                self._committer.finish()
+        if self._stop.error is not None:
+            self._committer.finish()
+            raise self._stop.error
+        for uri in self._lister.removed():
+            self._committer.remove(uri)
+        self._committer.finish()
+        report = self._report()
+        self._catalog.finish_run(run_id, time.time(), asdict(self._counts))
+        self._tell()
+        return report
+
+    def _commit_results(self) -> None:
+        idle_since = time.monotonic()
+        while not self._results.is_finished:
+            outcome = self._results.poll()
+            now = time.monotonic()
+            if outcome is not None:
+                idle_since = now
+                self._committer.take(outcome)
+            elif now - idle_since >= _IDLE_SECONDS:
+                # A slow source must not hold back what is described already.
+                self._committer.embed()
+                self._committer.commit_if_due()
+                idle_since = now
+            if now - self._last_progress >= _PROGRESS_SECONDS:
+                self._last_progress = now
+                self._tell()
+
+    def _list(self) -> None:
+        self._lister.run(self._jobs, self._results)
+        self._jobs.finish()
+        self._results.finish()
+
+    def _read(self) -> None:
+        self._reader.run(self._jobs, self._contents, self._results, self._stop)
+        self._contents.finish()
+        self._results.finish()
+
+    def _describe(self, number: int) -> None:
+        decoder = self._decoders[number]
+        for job in self._contents:
+            try:
+                answer = decoder.describe(job.content, job.digest)
+            finally:
+                self._budget.release(job.blob.size)
+            self._clock.add("describe", answer.seconds)
+            self._decoder_memory[number] = max(self._decoder_memory[number], answer.peak_memory)
+            self._results.put(
+                DescribedBlob(job.source, job.blob, job.digest, answer.image, answer.reason)
+            )
+        self._results.finish()
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except Stopped:
+                return
+            except BaseException as error:  # noqa: BLE001 - a dead thread must end the run
+                self._stop.set(error)
+
+        return threading.Thread(target=guarded, name=name, daemon=True)
+
+    def _tell(self) -> None:
+        self._listener.on_progress(
+            IndexProgress(
+                counts=self._counts,
+                is_listed=self._lister.is_finished,
+                bytes_read=sum(source.traffic.bytes_read for source in self._sources),
+                seconds=time.monotonic() - self._started,
+            )
+        )
+
+    def _report(self) -> IndexReport:
+        counts = self._counts
+        traffic = [source.traffic for source in self._sources]
+        return IndexReport(
+            listed=counts.listed,
+            unchanged=counts.unchanged,
+            new_images=counts.new_images,
+            aliased=counts.aliased,
+            unreadable=counts.unreadable,
+            vanished=counts.vanished,
+            removed=counts.removed,
+            unlisted=[uri for one in traffic for uri in one.unlisted],
+            images=self._catalog.image_count,
+            list_requests=sum(one.list_requests for one in traffic),
+            read_requests=sum(one.read_requests for one in traffic),
+            retries=sum(one.retries for one in traffic),
+            bytes_read=sum(one.bytes_read for one in traffic),
+            seconds={stage: round(spent, 3) for stage, spent in self._clock.seconds.items()},
+            wall_seconds=time.monotonic() - self._started,
+            worker_restarts=sum(decoder.restarts for decoder in self._decoders),
+            peak_memory_bytes=own_peak_memory() + sum(self._decoder_memory),
+        )

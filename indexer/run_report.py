@@ -1,0 +1,130 @@
+"""What a run tells while it goes on and at its end: counts that add up, time, memory."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+STAGES = ("list", "read", "digest", "describe", "embed", "commit")
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """Blobs of one run by what became of them.
+
+    `listed` is the sum of all the others but `removed`, which were in the catalog and not listed.
+
+    Attributes:
+        listed: blobs the sources named.
+        unchanged: known with this ETag: not read.
+        new_images: read, and the first with their content.
+        aliased: read, and their content was known already.
+        unreadable: refused, damaged, or not to be had.
+        vanished: gone between listing and reading.
+        removed: in the catalog and no longer in the source.
+    """
+
+    listed: int = 0
+    unchanged: int = 0
+    new_images: int = 0
+    aliased: int = 0
+    unreadable: int = 0
+    vanished: int = 0
+    removed: int = 0
+
+    @property
+    def done(self) -> int:
+        """Blobs that have reached their end."""
+        return self.unchanged + self.new_images + self.aliased + self.unreadable + self.vanished
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the run is.
+
+    Attributes:
+        counts: so far.
+        is_listed: True when `counts.listed` is final.
+        bytes_read: of image data.
+        seconds: since the start.
+    """
+
+    counts: RunCounts
+    is_listed: bool
+    bytes_read: int
+    seconds: float
+
+
+class IndexListener(Protocol):
+    """Is told how far the run is; several times a second, from the thread that runs the pass."""
+
+    def on_progress(self, progress: IndexProgress) -> None:
+        """Shows it, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did.
+
+    Attributes:
+        listed … removed: as in `RunCounts`.
+        unlisted: folders that could not be looked into.
+        images: images in the catalog at the end.
+        read_requests, list_requests, retries, bytes_read: traffic with the sources.
+        seconds: stage to thread-seconds; stages run side by side, so they add up to more than the
+            wall time.
+        wall_seconds: from start to end.
+        worker_restarts: decoders that crashed or hung and were replaced.
+        peak_memory_bytes: largest resident set of this process plus those of the decoders.
+    """
+
+    listed: int
+    unchanged: int
+    new_images: int
+    aliased: int
+    unreadable: int
+    vanished: int
+    removed: int
+    unlisted: list[str]
+    images: int
+    list_requests: int
+    read_requests: int
+    retries: int
+    bytes_read: int
+    seconds: dict[str, float]
+    wall_seconds: float
+    worker_restarts: int
+    peak_memory_bytes: int
+
+
+@dataclass(slots=True)
+class StageClock:
+    """Adds up the time that threads spend in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Counts the time of the block."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - started)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Counts time that was measured elsewhere."""
+        with self._lock:
+            self.seconds[stage] += seconds
+
+
+def own_peak_memory() -> int:
+    """The largest resident set this process has had, bytes."""
+    # Linux counts in KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

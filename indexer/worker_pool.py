@@ -1,0 +1,183 @@
+"""Decoders in processes of their own, so that a hostile file costs one image and not the run.
+
+Each process serves one thread of the main process over a pipe. A decoder that crashes or does not
+answer in time is replaced; the image gets a second chance in a fresh process, then it is
+unreadable.
+Processes come from a fork server: forking after OpenMP has started (FAISS, torch) hangs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+
+from indexer.errors import UndecodableImage
+from indexer.extract import ExtractedImage, ExtractOptions
+
+Extract = Callable[[bytes, bytes, ExtractOptions], ExtractedImage]
+
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ADDRESS_SPACE = 8 * 2**30
+_START_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1
+_FORK_SERVER_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A decoder's answer.
+
+    Attributes:
+        image: the description, or None.
+        reason: why there is none; "" when there is one.
+        seconds: time in the decoder.
+        peak_memory: largest resident set of the decoder so far, bytes.
+    """
+
+    image: ExtractedImage | None
+    reason: str
+    seconds: float
+    peak_memory: int
+
+
+class DecoderDied(Exception):
+    """The decoder crashed or did not answer in time."""
+
+
+class Decoder:
+    """One decoding process. Belongs to one thread.
+
+    Args:
+        options: what to extract.
+        timeout: seconds an image may take.
+        extract: the function to run there; it must be importable by name.
+    """
+
+    def __init__(self, options: ExtractOptions, timeout: float, extract: Extract) -> None:
+        self._options = options
+        self._timeout = timeout
+        self._extract = extract
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self.restarts = 0
+
+    def describe(self, content: bytes, digest: bytes) -> Described:
+        """Describes one image, in a second process if the first does not survive it."""
+        try:
+            return self._ask(content, digest)
+        except DecoderDied:
+            self._replace()
+        try:
+            return self._ask(content, digest)
+        except DecoderDied as error:
+            self._replace()
+            return Described(None, str(error), 0.0, 0)
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is not None:
+            # It ends by itself when the pipe closes, unless it hangs in a decoder.
+            self._process.join(timeout=0.5)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self._process = None
+
+    def _ask(self, content: bytes, digest: bytes) -> Described:
+        pipe = self._running()
+        try:
+            pipe.send_bytes(digest + content)
+            if not pipe.poll(self._timeout):
+                raise DecoderDied(f"decoding took longer than {self._timeout:.0f} s")
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            raise DecoderDied("the decoder crashed on it") from error
+        assert isinstance(answer, Described)
+        return answer
+
+    def _running(self) -> Connection:
+        if self._pipe is not None:
+            return self._pipe
+        context = _context()
+        ours, theirs = context.Pipe()
+        self._process = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(theirs, self._extract, self._options), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._pipe = ours
+        if not ours.poll(_START_SECONDS) or ours.recv() != "ready":
+            raise RuntimeError("a decoding process did not start")
+        return ours
+
+    def _replace(self) -> None:
+        self.restarts += 1
+        if self._process is not None:
+            self._process.kill()
+        self.close()
+
+
+def _context() -> BaseContext:
+    context = multiprocessing.get_context("forkserver")
+    with _FORK_SERVER_LOCK:
+        context.set_forkserver_preload(["indexer.extract"])
+        before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+        # numpy and OpenCV read these once, in the fork server. One decoder, one core: the pool is
+        # the parallelism. This process's own networks keep their threads.
+        os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+        try:
+            forkserver.ensure_running()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+    return context
+
+
+def _serve(pipe: Connection, extract: Extract, options: ExtractOptions) -> None:
+    """The decoding process: one image after the other until the pipe closes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A killed parent must not leave decoders behind.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
+    pipe.send("ready")
+    while True:
+        try:
+            message = pipe.recv_bytes()
+        except (EOFError, OSError):
+            return
+        pipe.send(_describe(extract, message[32:], message[:32], options))
+
+
+def _describe(
+    extract: Extract, content: bytes, digest: bytes, options: ExtractOptions
+) -> Described:
+    started = time.perf_counter()
+    image: ExtractedImage | None = None
+    reason = ""
+    try:
+        image = extract(content, digest, options)
+    except UndecodableImage as error:
+        reason = error.reason
+    except MemoryError:
+        reason = "decoding it needs more memory than one image may have"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Described(image, reason, time.perf_counter() - started, peak)
