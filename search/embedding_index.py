@@ -17,6 +17,8 @@ from storage.records import F16, F32
 # Queries × images of one block of similarities: 1024 × 8192 float32 are 32 MB.
 _QUERY_BLOCK = 1024
 _IMAGE_BLOCK = 8192
+# Before any bar has risen all of a block may pass, so the first is small.
+_FIRST_IMAGE_BLOCK = 1024
 # Neighbours kept per query while searching, above what is asked for: pruning has a cost too.
 _SLACK = 32
 
@@ -98,8 +100,8 @@ class ExactEmbeddingIndex:
         bar = np.full(n, reach.lowest, np.float32)
         rows, ids = np.empty(0, np.int64), np.empty(0, np.int64)
         found = np.empty(0, np.float32)
-        for start in range(0, len(self._ids), _IMAGE_BLOCK):
-            stop = start + _IMAGE_BLOCK
+        starts = [0, *range(_FIRST_IMAGE_BLOCK, len(self._ids), _IMAGE_BLOCK)]
+        for start, stop in zip(starts, [*starts[1:], len(self._ids)], strict=True):
             similarity = queries @ self._vectors[start:stop].astype(np.float32).T
             np.minimum(similarity, 1.0, out=similarity)
             block_ids = self._ids[start:stop]

@@ -131,6 +131,33 @@ def test_images_gone_from_the_catalog_are_not_found(gallery: Gallery) -> None:
     assert ids[0] not in index.search(vectors[:1], reach).ids
 
 
+@pytest.mark.parametrize(
+    "reach",
+    [
+        Reach(0.8, 10, 0.3, 64),
+        Reach(0.5, 0, 0.0, 5),
+        Reach(0.9, 3, -1.0, 64),
+        Reach(0.6, 9, 0.7, 7),
+    ],
+)
+def test_exact_search_is_exact_however_many_it_has_to_drop_on_the_way(reach: Reach) -> None:
+    vectors = clustered(20_000, 8, seed=12).astype(np.float16)
+    ids = np.arange(1, 40_001, 2)
+    queries = vectors[::500].astype(np.float32)
+    hits = ExactEmbeddingIndex.of(8, [(ids, vectors)]).search(queries, reach)
+    for row, similarity in enumerate(queries @ vectors.astype(np.float32).T):
+        order = np.argsort(-similarity)
+        wanted = similarity[order] >= reach.similarity
+        wanted[: reach.nearest] |= similarity[order][: reach.nearest] >= reach.floor
+        expected = order[wanted]
+        assert hits.is_capped[row] == (len(expected) > reach.cap)
+        np.testing.assert_allclose(
+            hits.values[hits.rows == row],
+            np.minimum(similarity[expected[: reach.cap]], 1.0),
+            atol=1e-6,
+        )
+
+
 def test_ivfpq_finds_what_exact_search_finds(gallery: Gallery) -> None:
     originals = clustered(18_000, 64, seed=10)
     copies = near(originals[:2000], 0.6, seed=11)
