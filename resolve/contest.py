@@ -1,0 +1,187 @@
+"""The images a keeper is chosen from, and what the verdicts among them say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.records import ImageRecord
+from verify.geometry import project
+from verify.verdict import Relation, Verdict
+
+F64 = NDArray[np.float64]
+
+_MIRROR = np.diag([-1.0, 1.0])
+_QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
+# The eight orientations as maps of directions; y points down.
+_ORIENTATIONS = np.stack(
+    [
+        np.linalg.matrix_power(_QUARTER, turns) @ base
+        for base in (np.eye(2), _MIRROR)
+        for turns in range(4)
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """An image that may become the keeper, or that witnesses what the others are.
+
+    Attributes:
+        image_id: of the catalog.
+        record: of the image.
+        uri: of the blob that would stay.
+        last_modified: of its oldest blob, seconds since the epoch.
+        preferred: for each rule of `--prefer` about folders, whether a blob lies under it.
+        is_protected, is_decided: under a protected prefix; somebody decided to keep it.
+    """
+
+    image_id: int
+    record: ImageRecord
+    uri: str
+    last_modified: float
+    preferred: tuple[bool, ...] = ()
+    is_protected: bool = False
+    is_decided: bool = False
+
+
+class Contest:
+    """Candidates and the verdicts among them.
+
+    Args:
+        candidates: all members of the pool, or of a large one those that matter most.
+        eligible: places of those that may win; they cover the most.
+        verdicts: by the places of two candidates (a, b); where one is missing nobody compared them.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        eligible: Sequence[int],
+        verdicts: Mapping[tuple[int, int], Verdict],
+    ) -> None:
+        self.candidates = tuple(candidates)
+        self.eligible = tuple(eligible)
+        self.records = tuple(candidate.record for candidate in candidates)
+        self.copies: dict[int, dict[int, Verdict]] = {n: {} for n in range(len(candidates))}
+        for (a, b), verdict in verdicts.items():
+            if verdict.is_copy:
+                self.copies[a][b] = verdict
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def quality(self, name: str) -> F64:
+        """One measure of `Quality` for each candidate."""
+        return np.array([float(getattr(record.quality, name)) for record in self.records])
+
+    def worst_measured(self, *names: str) -> F64:
+        """For each candidate the largest sum of these measurements over its verdicts, or 0.
+
+        The names are those that a verdict has when the candidate is its a.
+        """
+        return np.array(
+            [
+                max(
+                    (
+                        sum(verdict.measurements.get(name, 0.0) for name in names)
+                        for verdict in self.copies[n].values()
+                    ),
+                    default=0.0,
+                )
+                for n in range(len(self))
+            ]
+        )
+
+    def missing_share(self) -> F64:
+        """For each candidate the share of the picture that another shows and it does not.
+
+        Empty margins do not count. What it shows and the other does not is set against it, for a
+        turned copy loses corners and gains none.
+        """
+        missing = np.zeros(len(self))
+        for n, verdicts in self.copies.items():
+            for verdict in verdicts.values():
+                lost = _outside(verdict, "b")
+                gained = _outside(verdict, "a")
+                missing[n] = max(missing[n], lost - gained)
+        return missing
+
+    def tone_distance(self) -> F64:
+        """For each candidate the mean difference in tone and colour to the others, grey levels.
+
+        NaN where fewer than two others were compared with it: two pictures differ equally from
+        each other. Copies edited independently all lie near the original they were made from, so
+        the smallest is likely the original (the medoid).
+        """
+        distances = np.full(len(self), np.nan)
+        for n, verdicts in self.copies.items():
+            if len(verdicts) >= 2:
+                distances[n] = np.mean([_tone_distance(verdict) for verdict in verdicts.values()])
+        return distances
+
+    def same_orientation(self) -> F64:
+        """For each candidate how many have its orientation, itself included.
+
+        Orientations are followed from image to image through the verdicts; NaN for candidates
+        that no verdict leads to from the first.
+        """
+        labels: dict[int, int] = {}
+        counts = np.full(len(self), np.nan)
+        for start in range(len(self)):
+            if start in labels or not self.copies[start]:
+                continue
+            found = self._follow(start)
+            labels |= found
+            for n, label in found.items():
+                counts[n] = sum(other == label for other in found.values())
+        return counts
+
+    def _follow(self, start: int) -> dict[int, int]:
+        labels = {start: 0}
+        queue = [start]
+        while queue:
+            n = queue.pop()
+            for other, verdict in self.copies[n].items():
+                if other not in labels:
+                    step = _ORIENTATIONS[_orientation(verdict, self.records[n])]
+                    labels[other] = _nearest(step @ _ORIENTATIONS[labels[n]])
+                    queue.append(other)
+        return labels
+
+
+def _outside(verdict: Verdict, side: str) -> float:
+    """The share of one side's frame that the other does not show, empty margins apart."""
+    seen = verdict.measurements.get(f"frame_share_{side}", 1.0)
+    margin = verdict.measurements.get(f"border_on_{side}", 0.0)
+    return max(0.0, 1.0 - seen - margin)
+
+
+def _tone_distance(verdict: Verdict) -> float:
+    if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS):
+        return 0.0
+    saturation = max(0.05, verdict.measurements.get("saturation", 1.0))
+    return (
+        abs(verdict.measurements.get("tone_change", 0.0))
+        + abs(verdict.measurements.get("colour_shift", 0.0))
+        # A saturation changed by a half is seen as clearly as ten grey levels.
+        + 25.0 * abs(float(np.log(saturation)))
+    )
+
+
+def _orientation(verdict: Verdict, record: ImageRecord) -> int:
+    """Which of the eight orientations b is of a."""
+    if verdict.transform is None:
+        turns = round(verdict.measurements.get("quarter_turns", 0.0)) % 4
+        return turns + 4 * (verdict.measurements.get("is_mirrored", 0.0) > 0.5)
+    centre = np.array([record.width / 2, record.height / 2])
+    steps = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    origin, right, down = project(verdict.transform, centre + steps)
+    return _nearest(np.stack([right - origin, down - origin], axis=1))
+
+
+def _nearest(directions: F64) -> int:
+    return int(np.argmax(np.einsum("kij,ij->k", _ORIENTATIONS, directions)))

@@ -1,0 +1,128 @@
+"""Chooses which image of a pool stays: the one the others were made from, or the best.
+
+An ordered list of rules. Each looks at those still in the running and sends away whoever is clearly
+worse than the best of them; within the rule's slack nobody leaves. What is left of ties is decided
+by age, then by name. The rules and their order are `KEEPER_RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from resolve.contest import Candidate, Contest
+from resolve.groups import Choice, KnownVerdicts
+from resolve.keeper_rules import KEEPER_RULES, LAST_RULES, Rule
+from resolve.preference_rules import preference_rules
+from resolve.preferences import Preference
+from verify.verdict import Verdict
+
+# Verdicts are read for the pairs of so many; larger pools have more witnesses than are needed.
+_LARGEST_CONTEST = 32
+_MOST_REASONS = 4
+
+
+class CandidateSource(Protocol):
+    """What is known of an image besides its verdicts."""
+
+    def candidate(self, image_id: int) -> Candidate:
+        """The candidate of this id."""
+
+
+class KeeperRules:
+    """The judge of `resolve.groups`: rules in order, reasons in words.
+
+    Args:
+        source: gives records and the dates of blobs.
+        prefer: what the user prefers, the most important first.
+        rules: may be given in another order, or fewer.
+    """
+
+    def __init__(
+        self,
+        source: CandidateSource,
+        prefer: Sequence[Preference] = (),
+        rules: Sequence[Rule] = KEEPER_RULES,
+    ) -> None:
+        self._source = source
+        self._rules = (*preference_rules(prefer), *rules)
+
+    def choose(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> Choice:
+        """One of `eligible`, with the reasons it stays for."""
+        ids = [*eligible[:_LARGEST_CONTEST]]
+        chosen = set(ids)
+        for image_id in _witnesses(eligible, pool, known):
+            if len(ids) >= _LARGEST_CONTEST:
+                break
+            if image_id not in chosen:
+                chosen.add(image_id)
+                ids.append(image_id)
+        verdicts: dict[tuple[int, int], Verdict] = {}
+        for place, a in enumerate(ids):
+            for other in range(place):
+                verdict = known.between(a, ids[other])
+                if verdict is not None:
+                    verdicts[place, other] = verdict
+                    verdicts[other, place] = verdict.reversed()
+        candidates = [self._source.candidate(image_id) for image_id in ids]
+        contest = Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
+        winner, deciding = elect(contest, self._rules)
+        return Choice(ids[winner], explain(contest, winner, deciding, self._rules))
+
+
+def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:
+    """The place of the winner, and the rules that sent somebody away."""
+    running = np.array(contest.eligible)
+    deciding: list[Rule] = []
+    for rule in (*rules, *LAST_RULES):
+        if len(running) == 1:
+            break
+        scores = rule.scores(contest, running)
+        # Who could not be measured is not clearly worse.
+        known = scores[~np.isnan(scores)]
+        if not known.size:
+            continue
+        stays = np.isnan(scores) | (scores >= known.max() - rule.slack)
+        if not stays.all():
+            running = running[stays]
+            deciding.append(rule)
+    return int(running[0]), tuple(deciding)
+
+
+def explain(
+    contest: Contest, winner: int, deciding: Sequence[Rule], rules: Sequence[Rule]
+) -> tuple[str, ...]:
+    """What sets the winner apart, the most important first; what merely broke ties only if alone.
+
+    A rule is named when the winner is among the best by it and another is clearly worse, whether
+    that other was in the running or left out because it covers less.
+    """
+    everyone = np.arange(len(contest))
+    reasons: list[str] = []
+    for rule in rules:
+        scores = rule.scores(contest, everyone)
+        if np.isnan(scores[winner]) or scores[winner] < np.nanmax(scores) - rule.slack:
+            continue
+        worse = np.flatnonzero(scores < scores[winner] - rule.slack)
+        if worse.size:
+            reasons.append(rule.words(contest, winner, worse))
+    if not reasons:
+        others = np.array([n for n in contest.eligible if n != winner], dtype=np.intp)
+        reasons = [rule.words(contest, winner, others) for rule in deciding if others.size][:1]
+    if not reasons:
+        reasons = ["shows all that the others show"]
+    return tuple(dict.fromkeys(reasons))[:_MOST_REASONS]
+
+
+def _witnesses(
+    eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+) -> Iterator[int]:
+    if len(pool) <= _LARGEST_CONTEST:
+        yield from pool
+        return
+    for image_id in eligible[:_LARGEST_CONTEST]:
+        yield from (other for other in known.linked.get(image_id, {}) if other in pool)

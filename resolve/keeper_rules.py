@@ -1,0 +1,340 @@
+"""The rules that tell an original from what was made of it, in the order they are asked.
+
+To change what counts first, reorder `KEEPER_RULES`; to change how clearly worse a loser must be,
+change a slack. Scores are higher for better; a slack is in the unit of its score.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resolve.blobs import SAME_AGE_SECONDS
+from resolve.contest import Contest
+from storage.records import ImageRecord
+
+F64 = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing to compare candidates by.
+
+    Attributes:
+        name: for logs and for reordering.
+        scores: of the candidates at these places, float64 (n,), higher is better; NaN is unknown.
+            It may look at the whole contest, but ranks these.
+        slack: a candidate this much below the best is still as good.
+        words: why the winner at that place beat the losers, in a photographer's words.
+    """
+
+    name: str
+    scores: Callable[[Contest, Places], F64]
+    slack: float
+    words: Callable[[Contest, int, Places], str]
+
+
+# 10 % of the pixels: crops of a few rows and rounding of resizes are no difference in resolution.
+_SAME_RESOLUTION = float(-np.log(0.9))
+_NO_TEXTURE_BANDWIDTH = 0.02
+# Noise is signal up to the Nyquist frequency to a measure of bandwidth.
+_NOISIER = 1.5
+_NOISE_FLOOR = 1.0
+_GREY_BELOW = 0.15
+_COLOUR_FROM = 6.0
+_GRID_SEEN = 0.05
+_LEAST_GRID = 0.02
+_LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
+_CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))
+
+
+def _frame(contest: Contest, places: Places) -> F64:
+    return -contest.missing_share()[places]
+
+
+def _frame_words(contest: Contest, winner: int, losers: Places) -> str:
+    missing = float(contest.missing_share()[losers].max())
+    return f"shows the whole frame; {_others(contest, losers)} up to {100 * missing:.0f} % less"
+
+
+def _clean(contest: Contest, places: Places) -> F64:
+    return -contest.worst_measured("overlay_on_a", "border_on_a")[places]
+
+
+def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
+    found = [
+        word
+        for name, word in (
+            ("overlay_on_a", "text or a mark on it"),
+            ("border_on_a", "a border"),
+        )
+        if contest.worst_measured(name)[losers].max() > contest.worst_measured(name)[winner] + 0.003
+    ]
+    has = "has" if len(losers) == 1 else "have"
+    return f"clean; {_others(contest, losers)} {has} {' or '.join(found) or 'something added'}"
+
+
+def _detail(contest: Contest, places: Places) -> F64:
+    """Logarithm of the pixels that carry detail: an enlarged copy has no more than its source."""
+    bandwidth = np.array([_linear_detail(record) for record in contest.records])
+    noise = contest.quality("noise")
+    noisy = noise > _NOISIER * float(np.median(noise)) + _NOISE_FLOOR
+    size = np.array([np.sqrt(record.width * record.height) for record in contest.records])
+    detail = size * bandwidth
+    if noisy.any() and not noisy.all():
+        detail[noisy] = np.minimum(detail[noisy], np.median(detail[~noisy]))
+    return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
+
+
+def _linear_detail(record: ImageRecord) -> float:
+    quality = record.quality
+    if quality.bandwidth <= _NO_TEXTURE_BANDWIDTH:
+        return 1.0
+    if quality.measured_scale >= 0.99:
+        return quality.bandwidth
+    # Measured on a reduced decode: detail up to its limit says nothing about what is beyond.
+    return 1.0 if quality.bandwidth > 0.9 else quality.bandwidth * quality.measured_scale
+
+
+def _detail_words(contest: Contest, winner: int, losers: Places) -> str:
+    pixels = np.array([record.width * record.height for record in contest.records])
+    if pixels[losers].max() > 0.95 * pixels[winner]:
+        larger = losers[np.argmax(pixels[losers])]
+        return (
+            f"most detail: {_size(contest, winner)}; {_size(contest, int(larger))} "
+            f"{'was enlarged' if pixels[larger] > 1.1 * pixels[winner] else 'is softer'}"
+        )
+    return (
+        f"largest: {_size(contest, winner)}, {_others(contest, losers)} {_sizes(contest, losers)}"
+    )
+
+
+def _colour(contest: Contest, places: Places) -> F64:
+    values = contest.quality("colourfulness")
+    most = float(values.max())
+    if most < _COLOUR_FROM:
+        return np.zeros(len(places))
+    return np.asarray(values > _GREY_BELOW * most, dtype=np.float64)[places]
+
+
+def _colour_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"in colour; {_others(contest, losers)} {'is' if len(losers) == 1 else 'are'} grey"
+
+
+def _orientation(contest: Contest, places: Places) -> F64:
+    return contest.same_orientation()[places]
+
+
+def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"the way round that most are; {_others(contest, losers)} turned or mirrored"
+
+
+def _tone(contest: Contest, places: Places) -> F64:
+    return -np.log(2.0 + contest.tone_distance())[places]
+
+
+def _tone_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "brightness and colour nearest to all the others"
+
+
+def _untouched_tone(contest: Contest, places: Places) -> F64:
+    return -(contest.quality("histogram_gaps") + contest.quality("clipped"))[places]
+
+
+def _untouched_tone_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"full range of tones; {_others(contest, losers)} stretched or clipped"
+
+
+def _generation(contest: Contest, places: Places) -> F64:
+    """1 for no trace of an earlier JPEG in another format, 0 where there is one."""
+    grids = contest.quality("blockiness")
+    jpegs = [record.quality.jpeg_quality > 0 for record in contest.records]
+    seen = [grid for grid, is_jpeg in zip(grids, jpegs, strict=True) if is_jpeg]
+    limit = _GRID_SEEN
+    if seen and max(seen) > _LEAST_GRID:
+        limit = min(limit, max(_LEAST_GRID, 0.5 * max(seen)))
+    derived = np.array(
+        [grid > limit and not is_jpeg for grid, is_jpeg in zip(grids, jpegs, strict=True)]
+    )
+    return np.where(derived, 0.0, 1.0)[places]
+
+
+def _generation_words(contest: Contest, winner: int, losers: Places) -> str:
+    names = _formats(contest, losers)
+    return f"first generation; {_others(contest, losers)} ({names}) saved from a JPEG"
+
+
+def _compression(contest: Contest, places: Places) -> F64:
+    return np.array([_saved_quality(contest.records[n]) for n in places])
+
+
+def _saved_quality(record: ImageRecord) -> float:
+    """On the scale of JPEG's quality; unknown for formats that do not say."""
+    if record.quality.jpeg_quality > 0:
+        return float(record.quality.jpeg_quality)
+    return 100.0 if record.format in _LOSSLESS else float("nan")
+
+
+def _compression_words(contest: Contest, winner: int, losers: Places) -> str:
+    low = [_saved_quality(contest.records[n]) for n in losers]
+    return (
+        f"least compressed: {_saved_as(contest.records[winner])}, "
+        f"{_others(contest, losers)} {_span([round(value) for value in low], '')}"
+    )
+
+
+def _saved_as(record: ImageRecord) -> str:
+    quality = record.quality.jpeg_quality
+    return f"{record.format} quality {quality}" if quality else f"{record.format}, lossless"
+
+
+def _metadata(contest: Contest, places: Places) -> F64:
+    """What a camera writes and editors lose."""
+    scores = []
+    for record in (contest.records[n] for n in places):
+        data = record.metadata
+        scores.append(
+            2.0 * bool(data.taken_at)
+            + 1.0 * bool(data.camera)
+            + 0.5 * data.has_gps
+            + 0.5 * data.has_icc
+            + 0.5 * data.has_exif
+            - 0.5 * bool(data.software and not data.camera)
+        )
+    return np.array(scores)
+
+
+def _metadata_words(contest: Contest, winner: int, losers: Places) -> str:
+    data = contest.records[winner].metadata
+    told = [printable(text) for text in (data.camera, data.taken_at) if text]
+    return f"camera data intact ({', '.join(told)})" if told else "most of its metadata intact"
+
+
+def _camera_format(contest: Contest, places: Places) -> F64:
+    """Cameras write JPEG, HEIF and TIFF; web services write WebP, AVIF and GIF."""
+    ranks = {"GIF": 0.0, "WEBP": 1.0, "AVIF": 1.0}
+    default = dict.fromkeys(_CAMERA_FORMATS, 2.0)
+    return np.array([(default | ranks).get(contest.records[n].format, 1.5) for n in places])
+
+
+def _camera_format_words(contest: Contest, winner: int, losers: Places) -> str:
+    return (
+        f"saved as {contest.records[winner].format}; "
+        f"{_others(contest, losers)} as {_formats(contest, losers)}"
+    )
+
+
+def _typical_detail(contest: Contest, places: Places) -> F64:
+    """How near noise and sharpness are to the middle of those in the running.
+
+    Noise, blur and sharpening each move one copy away from what the others have in common.
+    """
+    if len(places) < 3:
+        return np.full(len(places), np.nan)
+    noise = np.log(1.0 + contest.quality("noise")[places])
+    sharpness = 0.5 * np.log(1.0 + contest.quality("sharpness")[places])
+    away = np.maximum(np.abs(noise - np.median(noise)), np.abs(sharpness - np.median(sharpness)))
+    return np.asarray(-away)
+
+
+def _typical_detail_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"grain and sharpness as in most; {_others(contest, losers)} blurred, sharpened or noisy"
+
+
+def _low_noise(contest: Contest, places: Places) -> F64:
+    return -np.log(1.0 + contest.quality("noise")[places])
+
+
+def _low_noise_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "least noise"
+
+
+def _sharpness(contest: Contest, places: Places) -> F64:
+    return np.log(1.0 + contest.quality("sharpness")[places])
+
+
+def _sharpness_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "sharpest"
+
+
+def _age(contest: Contest, places: Places) -> F64:
+    days = np.array([contest.candidates[n].last_modified for n in places]) / SAME_AGE_SECONDS
+    return -days
+
+
+def _age_words(contest: Contest, winner: int, losers: Places) -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime(contest.candidates[winner].last_modified))
+    return f"oldest file: {day}"
+
+
+def _name(contest: Contest, places: Places) -> F64:
+    keys = [(len(contest.candidates[n].uri), contest.candidates[n].uri) for n in places]
+    order = sorted(range(len(places)), key=lambda number: keys[number])
+    ranks = np.empty(len(places))
+    ranks[order] = -np.arange(len(places), dtype=np.float64)
+    return ranks
+
+
+def _name_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "as good as the others; first by name"
+
+
+def printable(text: str) -> str:
+    """What a file says of itself, without control characters and not too long."""
+    return "".join(letter for letter in text if letter.isprintable())[:80]
+
+
+def _others(contest: Contest, losers: Places) -> str:
+    if len(contest) == 2:
+        return "the other"
+    if len(losers) == 1:
+        return "one of the others"
+    return "the others" if len(losers) == len(contest) - 1 else f"{len(losers)} of the others"
+
+
+def _size(contest: Contest, place: int) -> str:
+    return f"{contest.records[place].width}×{contest.records[place].height}"
+
+
+def _sizes(contest: Contest, losers: Places) -> str:
+    ordered = sorted(losers, key=lambda n: contest.records[n].width * contest.records[n].height)
+    low, high = _size(contest, int(ordered[0])), _size(contest, int(ordered[-1]))
+    return low if low == high else f"{low} to {high}"
+
+
+def _span(values: list[int], unit: str) -> str:
+    low, high = min(values), max(values)
+    return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+
+
+def _formats(contest: Contest, losers: Places) -> str:
+    return ", ".join(dict.fromkeys(contest.records[n].format for n in losers))
+
+
+KEEPER_RULES: tuple[Rule, ...] = (
+    Rule("frame", _frame, 0.012, _frame_words),
+    Rule("clean", _clean, 0.003, _clean_words),
+    Rule("detail", _detail, _SAME_RESOLUTION, _detail_words),
+    Rule("colour", _colour, 0.5, _colour_words),
+    Rule("orientation", _orientation, 0.5, _orientation_words),
+    Rule("tone", _tone, 0.15, _tone_words),
+    Rule("untouched_tone", _untouched_tone, 0.05, _untouched_tone_words),
+    Rule("generation", _generation, 0.5, _generation_words),
+    Rule("compression", _compression, 3.0, _compression_words),
+    Rule("typical_detail", _typical_detail, 0.10, _typical_detail_words),
+    Rule("metadata", _metadata, 0.4, _metadata_words),
+    Rule("camera_format", _camera_format, 0.4, _camera_format_words),
+    Rule("low_noise", _low_noise, 0.10, _low_noise_words),
+    Rule("sharpness", _sharpness, 0.05, _sharpness_words),
+)
+
+# These only break ties and are given as a reason only where nothing else tells.
+LAST_RULES: tuple[Rule, ...] = (
+    Rule("age", _age, 1.0, _age_words),
+    Rule("name", _name, 0.5, _name_words),
+)

@@ -1,0 +1,160 @@
+"""keep.csv, delete.csv, unreadable.csv, groups.jsonl and summary.json.
+
+Together they account for every blob of the catalog. They are written in one pass over it, so that
+memory does not depend on its size, to temporary files that take the names at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from resolve.groups import Group
+from resolve.outcomes import SAME_BYTES, Deleted, Kept, Outcomes
+from resolve.output_folder import replacing_files
+from resolve.resolve import Resolution
+from resolve.summary import Summary, SummaryCounts
+from storage.catalog import Catalog
+from storage.records import BlobEntry
+from verify.verdict import Relation
+
+KEEP, DELETE, UNREADABLE = "keep.csv", "delete.csv", "unreadable.csv"
+GROUPS, SUMMARY = "groups.jsonl", "summary.json"
+# The one that something is done with comes last: see `replacing_files`.
+LIST_FILES = (KEEP, UNREADABLE, GROUPS, SUMMARY, DELETE)
+
+KEEP_COLUMNS = ("path", "reason", "group", "bytes")
+DELETE_COLUMNS = ("path", "keep", "relation", "score", "bytes", "group", "reason")
+UNREADABLE_COLUMNS = ("path", "reason")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_lists(resolution: Resolution, catalog: Catalog, out: Path) -> Summary:
+    """Writes the lists into the folder `out`, which is made, and returns the summary.
+
+    Raises:
+        IndexStorageError: the folder cannot be written to, or the disk is full.
+    """
+    started = time.monotonic()
+    outcomes = Outcomes(resolution, catalog)
+    counts = SummaryCounts()
+    with replacing_files(out, LIST_FILES) as paths, ExitStack() as stack:
+        files = {name: stack.enter_context(_text_file(paths[name])) for name in LIST_FILES}
+        files[KEEP].write(csv_row(KEEP_COLUMNS))
+        files[DELETE].write(csv_row(DELETE_COLUMNS))
+        files[UNREADABLE].write(csv_row(UNREADABLE_COLUMNS))
+        for outcome in outcomes:
+            counts.add(outcome)
+            entry = outcome.entry
+            if isinstance(outcome, Kept):
+                files[KEEP].write(_keep_row(outcome))
+                group = resolution.group(entry.image_id) if outcome.leads_group else None
+                if group is not None:
+                    row = _group_row(group, outcome, outcomes, catalog)
+                    files[GROUPS].write(json.dumps(row) + "\n")
+                    counts.groups += 1
+            elif isinstance(outcome, Deleted):
+                files[DELETE].write(_delete_row(outcome))
+            else:
+                files[UNREADABLE].write(csv_row((entry.uri, safe_cell(entry.reason))))
+        summary = counts.summary(resolution, catalog, time.monotonic() - started)
+        files[SUMMARY].write(json.dumps(summary.as_json(), indent=2) + "\n")
+    return summary
+
+
+def csv_row(cells: Iterable[str]) -> str:
+    """One line of CSV (RFC 4180, but with a bare line feed at its end).
+
+    The csv module leaves a carriage return unquoted unless it ends lines, and then does not read
+    back what it wrote.
+    """
+    return ",".join(map(_quoted, cells)) + "\n"
+
+
+def safe_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula. Not for paths, which must stay as they are.
+
+    An apostrophe goes before what begins like one (OWASP, CSV injection).
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _quoted(cell: str) -> str:
+    if any(letter in cell for letter in ',"\r\n') or cell != cell.strip():
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def _text_file(path: Path) -> IO[str]:
+    # Names that are not UTF-8 come back as the bytes they are.
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _keep_row(kept: Kept) -> str:
+    return csv_row((kept.entry.uri, safe_cell(kept.reason), kept.group, str(kept.entry.size)))
+
+
+def _delete_row(deleted: Deleted) -> str:
+    return csv_row(
+        (
+            deleted.entry.uri,
+            deleted.keep,
+            deleted.relation.value,
+            f"{deleted.score:.4f}",
+            str(deleted.entry.size),
+            deleted.group,
+            safe_cell(deleted.reason),
+        )
+    )
+
+
+def _group_row(group: Group, kept: Kept, outcomes: Outcomes, catalog: Catalog) -> dict[str, Any]:
+    plan = outcomes.plan(group.keeper)
+    also_kept = plan.also_kept if plan is not None else ()
+    deleted = plan.deleted if plan is not None else ()
+    members = [
+        _image(entry, catalog)
+        | {
+            "relation": Relation.EXACT.value,
+            "score": 1.0,
+            "transform": None,
+            "measurements": {},
+            "reason": SAME_BYTES,
+        }
+        for entry in deleted
+    ]
+    for member in group.members:
+        verdict = member.verdict
+        evidence = {
+            "relation": verdict.relation.value,
+            "score": round(verdict.score, 6),
+            "transform": None if verdict.transform is None else verdict.transform.tolist(),
+            "measurements": verdict.measurements,
+            "reason": verdict.reason,
+        }
+        members += [
+            _image(entry, catalog) | evidence for entry in catalog.blobs_of(member.image_id)
+        ]
+    return {
+        "id": kept.group,
+        "keeper": _image(kept.entry, catalog) | {"reasons": list(group.reasons)},
+        "also_kept": [{"path": entry.uri, "reason": why} for entry, why in also_kept],
+        "members": members,
+    }
+
+
+def _image(entry: BlobEntry, catalog: Catalog) -> dict[str, Any]:
+    record = catalog.record(entry.image_id)
+    return {
+        "path": entry.uri,
+        "digest": record.digest.hex(),
+        "width": record.width,
+        "height": record.height,
+        "bytes": entry.size,
+        "format": record.format,
+    }

@@ -1,0 +1,155 @@
+"""What becomes of each blob of the catalog, in the order of the catalog."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from resolve.blobs import BlobPlan
+from resolve.groups import Member
+from resolve.resolve import Resolution
+from storage.catalog import Catalog
+from storage.records import BlobEntry, BlobStatus
+from verify.verdict import Relation
+
+_PLANS_IN_MEMORY = 4096
+_GROUP_ID_DIGITS = 16
+SAME_BYTES = "the same bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A blob that stays.
+
+    Attributes:
+        group: its id; "" when it is in none.
+        leads_group: it is the one the deleted ones of the group point to.
+        because: "keeper", "no_copies", "not_covered", "protected", "decided" or "same_object".
+        reason: the same in words.
+    """
+
+    entry: BlobEntry
+    group: str
+    leads_group: bool
+    because: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A blob to be deleted, and the blob that stays in its place."""
+
+    entry: BlobEntry
+    keep: str
+    group: str
+    relation: Relation
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A blob that is no image, or could not be read."""
+
+    entry: BlobEntry
+
+
+Outcome: TypeAlias = Kept | Deleted | Unreadable
+
+
+class Outcomes:
+    """Every blob's outcome, for one resolution of one catalog."""
+
+    def __init__(self, resolution: Resolution, catalog: Catalog) -> None:
+        self._resolution = resolution
+        self._catalog = catalog
+        self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
+        self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        for entry in self._catalog.blobs():
+            yield Unreadable(entry) if entry.status is BlobStatus.UNREADABLE else self.of(entry)
+
+    def of(self, entry: BlobEntry) -> Kept | Deleted:
+        """What becomes of an indexed blob."""
+        resolution, image_id = self._resolution, entry.image_id
+        keeper = resolution.keeper(image_id)
+        if not keeper:
+            return self._of_staying_image(entry)
+        plan = self.plan(keeper)
+        if plan is None:
+            # The index changed since: without its keeper an image stays.
+            return Kept(entry, "", False, "not_covered", "its keeper has gone from the index")
+        member = self._member(image_id)
+        return Deleted(
+            entry,
+            keep=plan.kept.uri,
+            group=self.group_id(keeper),
+            relation=member.relation,
+            score=member.score,
+            reason=member.verdict.reason,
+        )
+
+    def plan(self, image_id: int) -> BlobPlan | None:
+        """What becomes of the blobs of an image that stays."""
+        if image_id in self._plans:
+            self._plans.move_to_end(image_id)
+            return self._plans[image_id]
+        plan = self._plans[image_id] = self._resolution.plan(self._catalog, image_id)
+        while len(self._plans) > _PLANS_IN_MEMORY:
+            self._plans.popitem(last=False)
+        return plan
+
+    def group_id(self, keeper: int) -> str:
+        """The same on every run and in every store, for it comes from the keeper's content."""
+        return self._catalog.record(keeper).digest.hex()[:_GROUP_ID_DIGITS]
+
+    def _of_staying_image(self, entry: BlobEntry) -> Kept | Deleted:
+        resolution, image_id = self._resolution, entry.image_id
+        group = resolution.group(image_id)
+        group_id = self.group_id(image_id) if group is not None else ""
+        if group is None and not self._has_several_blobs(image_id):
+            return self._alone(entry)
+        plan = self.plan(image_id)
+        if plan is None or entry.uri == plan.kept.uri:
+            if group is None:
+                return self._alone(entry)
+            reasons = list(group.reasons)
+            if group.members and plan is not None and plan.deleted:
+                reasons.append(f"one of {len(plan.deleted) + 1} files with these bytes")
+            return Kept(entry, group_id, True, "keeper", "; ".join(reasons))
+        for other, why in plan.also_kept:
+            if other.uri == entry.uri:
+                protected = resolution.census.is_protected(entry)
+                because = "protected" if protected else "same_object"
+                return Kept(entry, group_id, False, because, why)
+        return Deleted(entry, plan.kept.uri, group_id, Relation.EXACT, 1.0, SAME_BYTES)
+
+    def _has_several_blobs(self, image_id: int) -> bool:
+        counts = self._resolution.census.blobs_of_image
+        return image_id >= len(counts) or bool(counts[image_id] > 1)
+
+    def _alone(self, entry: BlobEntry) -> Kept:
+        """The reason of an image that is neither a keeper nor deleted."""
+        resolution, image_id = self._resolution, entry.image_id
+        if resolution.census.is_protected(entry):
+            return Kept(entry, "", False, "protected", "in a protected folder")
+        if image_id in resolution.constraints.favoured:
+            return Kept(entry, "", False, "decided", "you decided to keep it")
+        if resolution.census.is_shared(entry):
+            return Kept(entry, "", False, "same_object", "one of several names of one file")
+        if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
+            return Kept(entry, "", False, "not_covered", "like others, but none may stand for it")
+        return Kept(entry, "", False, "no_copies", "no copies found")
+
+    def _member(self, image_id: int) -> Member:
+        group = self._resolution.group(image_id)
+        assert group is not None
+        place = int(self._resolution.group_of[image_id])
+        if place not in self._members:
+            self._members[place] = {member.image_id: member for member in group.members}
+            while len(self._members) > _PLANS_IN_MEMORY:
+                self._members.popitem(last=False)
+        return self._members[place][image_id]

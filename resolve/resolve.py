@@ -1,0 +1,315 @@
+"""From candidate pairs to a resolution: which images stay, which go, and on what evidence."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resolve.blobs import BlobCensus, BlobPlan, plan_blobs
+from resolve.contest import Candidate
+from resolve.decisions import Decisions
+from resolve.groups import (
+    HIGH_COVERS_LOW,
+    LOW_COVERS_HIGH,
+    Constraints,
+    Group,
+    Links,
+    VerdictSource,
+    group_pool,
+    pools,
+)
+from resolve.keeper import KeeperRules
+from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
+from search.candidates import CandidatePair
+from storage.catalog import Catalog
+from storage.errors import UsageError
+from verify.verdict import Verdict
+
+_PAIRS_PER_REPORT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveOptions:
+    """What the user wants of a resolution.
+
+    Attributes:
+        prefer: rules for the keeper, most important first; see `resolve.preferences`.
+        protect: folders or address prefixes whose blobs are never deleted and are preferred.
+        decisions: what people decided earlier.
+        verifier: name and version of what gives the verdicts, for the summary.
+
+    Raises:
+        UsageError: a rule that does not exist.
+    """
+
+    prefer: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+    decisions: Decisions = field(default_factory=Decisions)
+    verifier: str = ""
+
+    def __post_init__(self) -> None:
+        parse_preferences(self.prefer)
+
+    @property
+    def preferences(self) -> tuple[Preference, ...]:
+        """The rules of `prefer`, parsed."""
+        return parse_preferences(self.prefer)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveProgress:
+    """How far a resolve is.
+
+    Attributes:
+        stage: "verifying" pairs, or "grouping" what was linked.
+        done: pairs verified, or links of pools grouped.
+        total: of the stage; None when it is not known.
+        relations: relation to the number of pairs, those that are `different` included.
+        groups: found so far.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    relations: Mapping[str, int]
+    groups: int = 0
+
+
+class ResolveListener(Protocol):
+    """Wants to know how far a resolve is."""
+
+    def on_progress(self, progress: ResolveProgress) -> None:
+        """Called every few pairs."""
+
+
+class _NoListener:
+    def on_progress(self, progress: ResolveProgress) -> None:
+        """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resolution:
+    """The outcome for every image.
+
+    Attributes:
+        groups: those with members, and those of images that several blobs hold.
+        keeper_of: int64 (last id + 1,): the keeper of each deleted image; 0 for those that stay.
+        group_of: int64 (last id + 1,): place in `groups` plus one; 0 for none.
+        was_linked: bool (last id + 1,): a verdict said "copy" of it and some other.
+        constraints: what was settled beforehand.
+        census: which blobs are names of one object, or protected.
+        options: as they were given.
+        pairs: candidates verified. pairs_passed_over: decided by somebody earlier, not verified.
+        relations: relation to the number of pairs.
+        seconds: stage to wall time.
+    """
+
+    groups: tuple[Group, ...]
+    keeper_of: NDArray[np.int64]
+    group_of: NDArray[np.int64]
+    was_linked: NDArray[np.bool_]
+    constraints: Constraints
+    census: BlobCensus
+    options: ResolveOptions
+    pairs: int
+    pairs_passed_over: int
+    relations: Mapping[str, int]
+    seconds: Mapping[str, float]
+
+    def keeper(self, image_id: int) -> int:
+        """The image that stays in place of this one; 0 when it stays itself."""
+        return int(self.keeper_of[image_id]) if image_id < len(self.keeper_of) else 0
+
+    def group(self, image_id: int) -> Group | None:
+        """The group this image is in, as keeper or member."""
+        place = int(self.group_of[image_id]) if image_id < len(self.group_of) else 0
+        return self.groups[place - 1] if place else None
+
+    def plan(self, catalog: Catalog, image_id: int) -> BlobPlan | None:
+        """What becomes of the blobs of an image that stays; None when it has none any more."""
+        entries = catalog.blobs_of(image_id)
+        if not entries:
+            return None
+        return plan_blobs(entries, self.census, self.options.preferences)
+
+
+class _Candidates:
+    """Candidates from the catalog, for the keeper rules."""
+
+    def __init__(
+        self, catalog: Catalog, census: BlobCensus, options: ResolveOptions, decided: frozenset[int]
+    ) -> None:
+        self._catalog = catalog
+        self._census = census
+        self._prefer = options.preferences
+        self._folders = [
+            Prefixes((wish.value,)) for wish in self._prefer if wish.kind is PreferenceKind.FOLDER
+        ]
+        self._decided = decided
+
+    def candidate(self, image_id: int) -> Candidate:
+        entries = self._catalog.blobs_of(image_id)
+        plan = plan_blobs(entries, self._census, self._prefer)
+        return Candidate(
+            image_id=image_id,
+            record=self._catalog.record(image_id),
+            uri=plan.kept.uri,
+            last_modified=min(entry.last_modified for entry in entries),
+            preferred=tuple(
+                any(folder.match(entry.uri) for entry in entries) for folder in self._folders
+            ),
+            is_protected=image_id in self._census.protected_images,
+            is_decided=image_id in self._decided,
+        )
+
+
+def resolve(
+    catalog: Catalog,
+    candidates: Iterable[CandidatePair],
+    verdicts: VerdictSource,
+    options: ResolveOptions,
+    listener: ResolveListener | None = None,
+) -> Resolution:
+    """Verifies the candidates, groups what are copies and chooses who stays. Deletes nothing.
+
+    Raises:
+        UsageError: nothing in the index lies under a protected prefix.
+        IndexStorageError: the catalog cannot be read.
+    """
+    listener = listener or _NoListener()
+    started = time.monotonic()
+    last_id = catalog.last_image_id
+    census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
+    _require_matches(options.protect, census)
+    constraints = _constraints(catalog, census, options.decisions)
+    linked = _Linking(constraints, listener)
+    links = linked.links(candidates, verdicts)
+    verified = time.monotonic()
+
+    judge = KeeperRules(
+        _Candidates(catalog, census, options, options.decisions.kept_ids(catalog)),
+        options.preferences,
+    )
+    groups: list[Group] = []
+    was_linked = np.zeros(last_id + 1, np.bool_)
+    was_linked[links.low] = True
+    was_linked[links.high] = True
+    done = 0
+    for part in pools(links, last_id):
+        # The order must not depend on ids: they differ when the same pictures are indexed anew.
+        ids = sorted(
+            set(part.low.tolist()) | set(part.high.tolist()),
+            key=lambda image_id: catalog.record(image_id).digest,
+        )
+        groups += group_pool(ids, part, verdicts, judge, constraints)
+        done += len(part)
+        listener.on_progress(
+            ResolveProgress("grouping", done, len(links), linked.relations, len(groups))
+        )
+    keeper_of, group_of = _outcome(groups, last_id)
+    groups += _exact_groups(catalog, census, keeper_of, group_of, len(groups))
+    return Resolution(
+        groups=tuple(groups),
+        keeper_of=keeper_of,
+        group_of=group_of,
+        was_linked=was_linked,
+        constraints=constraints,
+        census=census,
+        options=options,
+        pairs=linked.pairs,
+        pairs_passed_over=linked.passed_over,
+        relations=dict(sorted(linked.relations.items())),
+        seconds={"verify": verified - started, "group": time.monotonic() - verified},
+    )
+
+
+class _Linking:
+    """Verifies candidates and notes which are copies: 17 bytes a link."""
+
+    def __init__(self, constraints: Constraints, listener: ResolveListener) -> None:
+        self._constraints = constraints
+        self._listener = listener
+        self.relations: Counter[str] = Counter()
+        self.pairs = 0
+        self.passed_over = 0
+
+    def links(self, candidates: Iterable[CandidatePair], verdicts: VerdictSource) -> Links:
+        low, high, covering = array("q"), array("q"), array("B")
+        total = len(candidates) if isinstance(candidates, Sequence) else None
+        for pair in candidates:
+            if self._constraints.are_apart(pair.low_id, pair.high_id):
+                self.passed_over += 1
+                continue
+            verdict = verdicts.verdict(pair.low_id, pair.high_id)
+            self.relations[verdict.relation.value] += 1
+            self.pairs += 1
+            if verdict.is_copy:
+                low.append(pair.low_id)
+                high.append(pair.high_id)
+                covering.append(_covering(verdict))
+            if self.pairs % _PAIRS_PER_REPORT == 0:
+                self._listener.on_progress(
+                    ResolveProgress("verifying", self.pairs, total, self.relations)
+                )
+        return Links(
+            np.array(low, np.int64), np.array(high, np.int64), np.array(covering, np.uint8)
+        )
+
+
+def _covering(verdict: Verdict) -> int:
+    return LOW_COVERS_HIGH * verdict.a_covers_b | HIGH_COVERS_LOW * verdict.b_covers_a
+
+
+def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:
+    for prefix in protect:
+        if prefix not in census.protected_prefixes:
+            # A misspelt folder must not be left unprotected without a word.
+            raise UsageError(
+                f"Nothing in the index lies under {prefix}, which is to be protected.",
+                "Name a folder or an az:// prefix as it stands in the lists, or leave it out.",
+            )
+
+
+def _constraints(catalog: Catalog, census: BlobCensus, decisions: Decisions) -> Constraints:
+    favoured = frozenset(census.protected_images) | decisions.kept_ids(catalog)
+    return Constraints(
+        undeletable=favoured | census.linked_images,
+        favoured=favoured,
+        apart=decisions.apart(catalog),
+    )
+
+
+def _outcome(groups: Sequence[Group], last_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    keeper_of = np.zeros(last_id + 1, np.int64)
+    group_of = np.zeros(last_id + 1, np.int64)
+    for place, group in enumerate(groups, start=1):
+        group_of[group.keeper] = place
+        for member in group.members:
+            keeper_of[member.image_id] = group.keeper
+            group_of[member.image_id] = place
+    return keeper_of, group_of
+
+
+def _exact_groups(
+    catalog: Catalog,
+    census: BlobCensus,
+    keeper_of: NDArray[np.int64],
+    group_of: NDArray[np.int64],
+    before: int,
+) -> list[Group]:
+    """Groups of images without other copies whose bytes several blobs hold."""
+    groups: list[Group] = []
+    for image_id in np.flatnonzero((census.blobs_of_image > 1) & (group_of == 0)).tolist():
+        stays = [census.stays(entry) for entry in catalog.blobs_of(image_id)]
+        # Two names of one object are no duplicates.
+        if len(stays) > 1 and not all(stays):
+            groups.append(Group(image_id, (), ("the same bytes under several names",)))
+            group_of[image_id] = before + len(groups)
+    return groups

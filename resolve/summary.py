@@ -1,0 +1,124 @@
+"""Counts of a resolution that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from resolve.outcomes import Deleted, Kept, Outcome
+from resolve.resolve import Resolution
+from storage.catalog import Catalog
+
+LISTS_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What summary.json holds. blobs = keep + delete + unreadable; keep is the sum of `kept`.
+
+    Attributes:
+        lists_version: of the layout of the lists.
+        blobs: in the catalog. keep, delete, unreadable: rows of the lists.
+        images: different contents. groups: lines of groups.jsonl.
+        bytes: of all blobs. bytes_to_free: of those to be deleted.
+        kept: why blobs stay, to how many. deleted: relation to how many blobs.
+        pairs: candidates verified. pairs_passed_over: decided by somebody earlier.
+        pairs_by_relation: of those verified.
+        seconds: stage to wall time.
+        options: prefer, protect and the number of decisions.
+        versions: of dedup, and of what gave the verdicts.
+    """
+
+    lists_version: int
+    blobs: int
+    keep: int
+    delete: int
+    unreadable: int
+    images: int
+    groups: int
+    bytes: int
+    bytes_to_free: int
+    kept: Mapping[str, int]
+    deleted: Mapping[str, int]
+    pairs: int
+    pairs_passed_over: int
+    pairs_by_relation: Mapping[str, int]
+    seconds: Mapping[str, float]
+    options: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """What JSON has."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class SummaryCounts:
+    """Filled blob by blob."""
+
+    blobs: int = 0
+    unreadable: int = 0
+    groups: int = 0
+    bytes: int = 0
+    bytes_to_free: int = 0
+    kept: Counter[str] = field(default_factory=Counter)
+    deleted: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one blob."""
+        self.blobs += 1
+        self.bytes += outcome.entry.size
+        if isinstance(outcome, Kept):
+            self.kept[outcome.because] += 1
+        elif isinstance(outcome, Deleted):
+            self.deleted[outcome.relation.value] += 1
+            self.bytes_to_free += outcome.entry.size
+        else:
+            self.unreadable += 1
+
+    def summary(self, resolution: Resolution, catalog: Catalog, seconds_writing: float) -> Summary:
+        """The counts with what is known of the run.
+
+        Raises:
+            RuntimeError: they do not add up, which is a bug.
+        """
+        keep, delete = self.kept.total(), self.deleted.total()
+        if keep + delete + self.unreadable != self.blobs:
+            raise RuntimeError("the lists do not account for every blob")
+        options = resolution.options
+        return Summary(
+            lists_version=LISTS_VERSION,
+            blobs=self.blobs,
+            keep=keep,
+            delete=delete,
+            unreadable=self.unreadable,
+            images=catalog.image_count,
+            groups=self.groups,
+            bytes=self.bytes,
+            bytes_to_free=self.bytes_to_free,
+            kept=dict(sorted(self.kept.items())),
+            deleted=dict(sorted(self.deleted.items())),
+            pairs=resolution.pairs,
+            pairs_passed_over=resolution.pairs_passed_over,
+            pairs_by_relation=dict(resolution.relations),
+            seconds={
+                stage: round(spent, 3)
+                for stage, spent in (*resolution.seconds.items(), ("write", seconds_writing))
+            },
+            options={
+                "prefer": list(options.prefer),
+                "protect": list(options.protect),
+                "decisions": len(options.decisions),
+            },
+            versions={"dedup": _own_version(), "verifier": options.verifier},
+        )
+
+
+def _own_version() -> str:
+    try:
+        return version("dedup")
+    except PackageNotFoundError:
+        return "unknown"
