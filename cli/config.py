@@ -74,6 +74,7 @@ class Settings:
         out: the folder for the lists.
         strictness: safe, balanced or loose.
         prefer: rules for choosing the keeper, most important first.
+        protect: folders and address prefixes from which nothing is deleted.
         json: print the result as JSON on standard output.
     """
 
@@ -94,6 +95,7 @@ class Settings:
     out: Path = Path("dedup-lists")
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -209,6 +211,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "out": _path,
     "strictness": _one_of(STRICTNESSES),
     "prefer": _texts,
+    "protect": _texts,
     "json": _boolean,
 }
 

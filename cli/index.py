@@ -101,15 +101,20 @@ def run(locations: list[str], settings: Settings) -> None:
     Raises:
         DedupError: as the sources, the index directory, the models and the pass raise it.
     """
-    from indexer.index_pass import IndexOptions, index
-
-    from cli.index_summary import print_summary
+    from cli.index_summary import IndexDisplay, print_summary
     from cli.loading import decode_limits, load_embedders, open_sources
     from cli.output import print_json
-    from cli.progress import index_listener
+    from cli.progress import display
+    from indexer.index_pass import IndexOptions, index
     from storage.index_directory import IndexDirectory
 
     with ExitStack() as stack:
+        # Models take seconds to load: what is wrong with a source or the index is said before.
+        with ExitStack() as only_now:
+            for source in open_sources(locations, settings, only_now):
+                next(iter(source.list()), None)
+        if settings.index.exists():
+            IndexDirectory.create(settings.index)
         sources = open_sources(locations, settings, stack)
         embedders = load_embedders(settings)
         directory = IndexDirectory.create(settings.index)
@@ -119,8 +124,8 @@ def run(locations: list[str], settings: Settings) -> None:
             limits=decode_limits(settings),
             image_timeout=settings.image_timeout,
         )
-        with index_listener(is_quiet=settings.json) as listener:
-            report = index(sources, directory, embedders, options, listener)
+        with display("indexing", is_quiet=settings.json) as shown:
+            report = index(sources, directory, embedders, options, IndexDisplay(shown))
     if settings.json:
         print_json(report)
     else:

@@ -1,14 +1,77 @@
-"""What `dedup index` says at its end."""
+"""What `dedup index` shows while it runs and says at its end."""
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.output import bytes_text, plural, printable, seconds_text
+from cli.progress import Display
+
 if TYPE_CHECKING:
-    from indexer.run_report import IndexReport
+    from indexer.run_report import IndexProgress, IndexReport
+
+# The rate shown is that of the last seconds: one over the whole run hides a source gone slow.
+_WINDOW_SECONDS = 20.0
+
+
+class IndexDisplay:
+    """Tells a display how far the pass is.
+
+    Args:
+        display: where it is shown; None shows nothing.
+    """
+
+    def __init__(self, display: Display | None) -> None:
+        self._display = display
+        self._window: deque[tuple[float, int]] = deque()
+
+    def on_progress(self, progress: IndexProgress) -> None:
+        """Show counts, rate, bytes and errors."""
+        if self._display is None:
+            return
+        counts = progress.counts
+        self._window.append((progress.seconds, counts.done))
+        while progress.seconds - self._window[0][0] > _WINDOW_SECONDS:
+            self._window.popleft()
+        first_seconds, first_done = self._window[0]
+        spent = progress.seconds - first_seconds
+        rate = (counts.done - first_done) / spent if spent > 0 else 0.0
+        words = [f"{rate:.1f} images/s", f"{bytes_text(progress.bytes_read)} read"]
+        if counts.unchanged:
+            words.append(f"{counts.unchanged:,} unchanged")
+        words.append(f"{counts.unreadable:,} unreadable")
+        if not progress.is_listed:
+            words.append("still listing")
+        total = counts.listed if progress.is_listed else None
+        self._display.update(counts.done, total, ", ".join(words))
 
 
 def print_summary(report: IndexReport, index: Path) -> None:
-    """Counts that add up, the time per stage, the peak memory."""
-    raise NotImplementedError
+    """Counts that add up to what was listed, the time per stage, the peak memory."""
+    listed = (
+        (report.new_images, "new"),
+        (report.aliased, "with a content known already"),
+        (report.unchanged, "unchanged, not read"),
+        (report.unreadable, "unreadable"),
+        (report.vanished, "vanished meanwhile"),
+    )
+    parts = ", ".join(f"{count:,} {words}" for count, words in listed if count)
+    print(f"{plural(report.listed, 'file')} listed{': ' if parts else ''}{parts}")
+    if report.removed:
+        print(f"{plural(report.removed, 'file')} gone since last time, taken out of the index")
+    for folder in report.unlisted:
+        print(f"not looked into: {printable(folder)}")
+    print(f"{plural(report.images, 'different image')} in the index {printable(str(index))}")
+    rate = report.listed / report.wall_seconds if report.wall_seconds else 0.0
+    print(
+        f"{seconds_text(report.wall_seconds)}, {rate:.1f} files/s, "
+        f"{plural(report.read_requests, 'read')} of {bytes_text(report.bytes_read)}"
+        + (f", {plural(report.retries, 'request')} repeated" if report.retries else "")
+    )
+    stages = ", ".join(f"{stage} {seconds_text(spent)}" for stage, spent in report.seconds.items())
+    print(f"time by stage, which run side by side: {stages}")
+    print(f"peak memory {bytes_text(report.peak_memory_bytes)}")
+    if report.worker_restarts:
+        print(f"{plural(report.worker_restarts, 'decoder')} crashed or hung and started again")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cli.config import Settings
 from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
+
+if TYPE_CHECKING:
+    from storage.runs import Run
 
 EXAMPLE = "Example:\n\n\b\n  dedup info --index big-index"
 
@@ -108,4 +112,17 @@ def _print(information: dict[str, Any]) -> None:
         f"on disk     {bytes_text(information['catalog_bytes'])} catalog, "
         f"{bytes_text(information['search_bytes'])} search indexes"
     )
-    print(f"last run    {information['last_run'] or 'none'}")
+    run = information["last_run"]
+    print(f"last run    {'none' if run is None else _run_text(run)}")
+
+
+def _run_text(run: Run) -> str:
+    """When it was and what came of it."""
+    from cli.output import seconds_text
+
+    started = datetime.fromtimestamp(run.started_at).astimezone()
+    text = f"{started:%Y-%m-%d %H:%M}"
+    if run.finished_at is None:
+        return f"{text}, did not finish: run it again"
+    counts = ", ".join(f"{count} {name}" for name, count in run.counts.items() if count)
+    return f"{text}, {seconds_text(run.finished_at - run.started_at)}: {counts}"

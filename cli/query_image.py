@@ -6,6 +6,7 @@ import hashlib
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -28,7 +29,7 @@ from storage.index_directory import IndexDirectory
 from storage.open_source import open_source
 from storage.parameters import IndexParameters
 from storage.records import F32, U8
-from verify.cascade import VerifyImage
+from verify.cascade import Verifier, VerifyImage
 from verify.verdict import Relation
 
 STANDARD_INPUT = "-"
@@ -99,10 +100,8 @@ class QueryEngine:
                     "Run dedup index SOURCE first.",
                 )
             self._parameters: IndexParameters = parameters
-            self._embedders: list[Embedder] = load_embedders_of(parameters, settings)
             self._options = SearchOptions()
             self._indexes = IndexSet.open(directory, self._catalog, self._options)
-            self._verifier = load_verifier(settings) if settings.verify else None
             self._stack = stack.pop_all()
 
     def __enter__(self) -> QueryEngine:
@@ -115,6 +114,16 @@ class QueryEngine:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    # Loaded when first needed: a query that cannot be read is said before the models are there.
+
+    @cached_property
+    def _embedders(self) -> list[Embedder]:
+        return load_embedders_of(self._parameters, self._settings)
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return load_verifier(self._settings)
 
     def answer(self, location: str) -> QueryAnswer:
         """The neighbours of the image at that location.
@@ -143,10 +152,11 @@ class QueryEngine:
             image.record.hash64,
             image.record.hash256,
             self._embeddings(image),
-            max(wanted, VERIFIED_AT_LEAST) if self._verifier else wanted,
+            max(wanted, VERIFIED_AT_LEAST) if self._settings.verify else wanted,
             self._options,
         )
-        matches = self._verified(image, found) if self._verifier else self._unverified(found)
+        is_verified = self._settings.verify
+        matches = self._verified(image, found) if is_verified else self._unverified(found)
         return QueryAnswer(
             redact(location), image.record.width, image.record.height, matches[:wanted]
         )
@@ -164,7 +174,6 @@ class QueryEngine:
         return [self._match(neighbour) for neighbour in found]
 
     def _verified(self, image: ExtractedImage, found: list[Neighbour]) -> list[Match]:
-        assert self._verifier is not None
         query = VerifyImage(decode_preview(image.preview), image.record)
         images = CachedVerdicts(self._catalog, self._verifier, is_writable=False)
         matches = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +24,9 @@ from cli.options import (
 if TYPE_CHECKING:
     from storage.catalog import Catalog
     from storage.index_directory import IndexDirectory
+
+# In the index or beside the lists: what people decided earlier.
+DECISIONS = "decisions.jsonl"
 
 EXAMPLE = (
     "Examples:\n\n\b\n"
@@ -46,10 +51,19 @@ def _command(
     prefer: Annotated[
         list[str] | None,
         typer.Option(
-            "--prefer", metavar="RULE", help="Which copy to keep; repeat, most important first."
+            "--prefer",
+            metavar="RULE",
+            help="Which copy to keep: folder:PREFIX, format:NAME, largest, smallest, oldest, "
+            "newest; repeat, most important first.",
         ),
     ] = None,
     device: DeviceOption = None,
+    protect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protect", metavar="PREFIX", help="Folder or az:// prefix never to delete from."
+        ),
+    ] = None,
     json: JsonOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -61,6 +75,7 @@ def _command(
         strictness=strictness,
         matcher=matcher,
         prefer=prefer,
+        protect=protect,
         device=device,
         json=json,
     )
@@ -73,45 +88,55 @@ def run(settings: Settings) -> None:
     Raises:
         DedupError: the index, a model or the folder for the lists cannot be used.
     """
+    from cli.loading import load_verifier
+    from cli.output import print_json
+    from cli.progress import display
+    from cli.resolve_summary import ResolveDisplay, print_summary
+    from resolve.decisions import read_decisions
     from resolve.lists import write_lists
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
-
-    from cli.loading import load_verifier
-    from cli.output import print_json
-    from cli.progress import resolve_listener
-    from cli.resolve_summary import print_summary
     from resolve.verdicts import CachedVerdicts
     from search.index_set import IndexSet
     from search.options import SearchOptions
-    from search.self_join import candidate_pairs
+    from search.self_join import CandidateStatistics, candidate_pairs
     from storage.index_directory import IndexDirectory
 
     directory = IndexDirectory.open(settings.index)
-    options = ResolveOptions(prefer=settings.prefer)
     verifier = load_verifier(settings)
-    require_writable(settings.out)
+    options = ResolveOptions(
+        prefer=settings.prefer,
+        protect=settings.protect,
+        decisions=read_decisions(directory.path / DECISIONS, settings.out / DECISIONS),
+        verifier=verifier.version,
+    )
+    _require_writable(settings.out)
     with ExitStack() as stack:
         catalog, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
         indexes = IndexSet.open(directory, catalog, search_options)
-        listener = stack.enter_context(resolve_listener(is_quiet=settings.json))
+        statistics = CandidateStatistics()
+        candidates = candidate_pairs(catalog, indexes, search_options, statistics)
+        shown = stack.enter_context(display("resolving", is_quiet=settings.json))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        candidates = candidate_pairs(catalog, indexes, search_options)
-        resolution = resolve(catalog, candidates, verdicts, options, listener)
+        resolution = resolve(catalog, candidates, verdicts, options, ResolveDisplay(shown))
         verdicts.flush()
         summary = write_lists(resolution, catalog, settings.out)
-        write_report(resolution, catalog, settings.out)
+        report = write_report(resolution, catalog, settings.out, summary)
     if settings.json:
         print_json(summary)
     else:
-        print_summary(summary, settings.out, verdicts.computed, verdicts.from_cache)
+        print_summary(
+            summary,
+            settings.out,
+            report,
+            computed=verdicts.computed,
+            capped=statistics.capped_images,
+        )
 
 
 def _open_catalog(directory: IndexDirectory, stack: ExitStack) -> tuple[Catalog, bool]:
     """The catalog, to write verdicts into it where that is possible."""
-    import sys
-
     from storage.catalog import Catalog
     from storage.errors import IndexStorageError
 
@@ -119,26 +144,19 @@ def _open_catalog(directory: IndexDirectory, stack: ExitStack) -> tuple[Catalog,
         stack.enter_context(directory.write_lock())
         return stack.enter_context(Catalog.open_writer(directory.catalog_path)), True
     except IndexStorageError as error:
-        print(f"dedup: verdicts will not be stored for the next run: {error}", file=sys.stderr)
+        print(f"Verdicts will not be stored for the next run. {error.message}", file=sys.stderr)
         return stack.enter_context(Catalog.open_reader(directory.catalog_path)), False
 
 
-def require_writable(folder: Path) -> None:
+def _require_writable(folder: Path) -> None:
     """Fails now rather than after hours of verification.
 
     Raises:
         IndexStorageError: no file can be written there.
     """
-    import tempfile
+    from resolve.output_folder import output_faults
 
-    from storage.errors import IndexStorageError
-
-    try:
+    with output_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"\0" * 4096)
-    except OSError as error:
-        raise IndexStorageError(
-            f"The lists cannot be written to {folder} ({error.strerror or error}).",
-            "Free some space there, or name another folder with --out.",
-        ) from error
+            probe.write(bytes(4096))

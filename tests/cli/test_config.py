@@ -55,7 +55,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "max_requests_per_second": "7", "account_url": "https://a.blob.core.windows.net",
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12", "runtime": "torch",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
-        "strictness": "loose", "prefer": "oldest", "json": "true",
+        "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

@@ -1,0 +1,59 @@
+"""What `dedup resolve` shows while it runs and says at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.output import bytes_text, plural, printable, seconds_text
+from cli.progress import Display
+
+if TYPE_CHECKING:
+    from resolve.resolve import ResolveProgress
+    from resolve.summary import Summary
+
+_DIFFERENT = "different"
+
+
+class ResolveDisplay:
+    """Tells a display how far the resolve is; None shows nothing."""
+
+    def __init__(self, display: Display | None) -> None:
+        self._display = display
+
+    def on_progress(self, progress: ResolveProgress) -> None:
+        """Show the stage, the pairs and what they were."""
+        if self._display is None:
+            return
+        copies = sum(n for relation, n in progress.relations.items() if relation != _DIFFERENT)
+        words = f"{progress.stage}, {plural(copies, 'pair')} of copies"
+        if progress.groups:
+            words += f", {plural(progress.groups, 'group')}"
+        self._display.update(progress.done, progress.total, words)
+
+
+def print_summary(summary: Summary, out: Path, report: Path, *, computed: int, capped: int) -> None:
+    """Counts that add up, and where the lists are."""
+    print(
+        f"{plural(summary.blobs, 'file')}: {summary.keep:,} to keep, {summary.delete:,} to delete, "
+        f"{summary.unreadable:,} unreadable"
+    )
+    relations = ", ".join(
+        f"{count:,} {relation.replace('_', ' ')}" for relation, count in summary.deleted.items()
+    )
+    if relations:
+        print(f"to delete: {relations}; that frees {bytes_text(summary.bytes_to_free)}")
+    print(
+        f"{plural(summary.groups, 'group')} of copies, "
+        f"{plural(summary.images, 'different image')}, "
+        f"{plural(summary.pairs, 'pair')} verified ({computed:,} verdicts were new)"
+    )
+    if capped:
+        print(
+            f"{plural(capped, 'image')} had more neighbours than are looked at; "
+            "the nearest were verified"
+        )
+    stages = ", ".join(f"{name} {seconds_text(spent)}" for name, spent in summary.seconds.items())
+    print(f"time by stage: {stages}")
+    print(f"lists in {printable(str(out))}, to look at: {printable(str(report))}")
+    print("Nothing was deleted.")
