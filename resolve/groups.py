@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import Protocol
 
 import numpy as np
@@ -114,20 +115,30 @@ class Constraints:
 
 
 class KnownVerdicts:
-    """The verdicts that a pool was linked by, for those who choose a keeper."""
+    """The verdicts that a pool was linked by, for those who choose a keeper.
 
-    def __init__(self, links: Links, verdicts: VerdictSource) -> None:
+    Attributes:
+        linked: image id to the ids it is linked to, in the order of `ids`, and whether it covers
+            them.
+    """
+
+    def __init__(self, ids: Sequence[int], links: Links, verdicts: VerdictSource) -> None:
         self._verdicts = verdicts
-        self.linked: dict[int, dict[int, bool]] = {}
+        found: dict[int, dict[int, bool]] = {image_id: {} for image_id in ids}
         for low, high, covering in zip(
             links.low.tolist(), links.high.tolist(), links.covering.tolist(), strict=True
         ):
-            self.linked.setdefault(low, {})[high] = bool(covering & LOW_COVERS_HIGH)
-            self.linked.setdefault(high, {})[low] = bool(covering & HIGH_COVERS_LOW)
+            found[low][high] = bool(covering & LOW_COVERS_HIGH)
+            found[high][low] = bool(covering & HIGH_COVERS_LOW)
+        place = {image_id: number for number, image_id in enumerate(ids)}
+        self.linked: dict[int, dict[int, bool]] = {
+            image_id: {other: others[other] for other in sorted(others, key=place.__getitem__)}
+            for image_id, others in found.items()
+        }
 
     def between(self, a: int, b: int) -> Verdict | None:
         """The verdict of a and b in this order; None when the pair was no link."""
-        return self._verdicts.verdict(a, b) if b in self.linked.get(a, ()) else None
+        return self._verdicts.verdict(a, b) if b in self.linked[a] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,20 @@ class KeeperJudge(Protocol):
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> Choice:
         """One of `eligible`, which cover the most of `pool`."""
+
+
+class _Remaining:
+    """The members of a pool that no group has taken, and how many of them each covers directly."""
+
+    def __init__(self, ids: Sequence[int], known: KnownVerdicts) -> None:
+        self.ids = dict.fromkeys(ids)
+        self.covers = {image_id: sum(known.linked[image_id].values()) for image_id in ids}
+        self._known = known
+
+    def remove(self, image_id: int) -> None:
+        del self.ids[image_id]
+        for other in self._known.linked[image_id]:
+            self.covers[other] -= self._known.linked[other][image_id]
 
 
 def pools(links: Links, last_id: int) -> Iterator[Links]:
@@ -193,59 +218,50 @@ def group_pool(
         links: the copy verdicts among them.
         verdicts: asked for the evidence; for at most a small multiple of the pool beyond `links`.
     """
-    known = KnownVerdicts(links, verdicts)
-    remaining = dict.fromkeys(ids)
-    budget = max(_LEAST_EXTRA_VERDICTS, _EXTRA_VERDICTS * len(remaining))
-    is_small = len(remaining) <= _COMPARED_WITH_ALL
-    while len(remaining) > 1:
+    known = KnownVerdicts(ids, links, verdicts)
+    remaining = _Remaining(ids, known)
+    budget = max(_LEAST_EXTRA_VERDICTS, _EXTRA_VERDICTS * len(ids))
+    is_small = len(ids) <= _COMPARED_WITH_ALL
+    while len(remaining.ids) > 1:
         eligible = _eligible(remaining, known, constraints, is_small)
         if not eligible:
             return
-        choice = judge.choose(eligible, remaining.keys(), known)
-        del remaining[choice.keeper]
+        choice = judge.choose(eligible, remaining.ids.keys(), known)
+        remaining.remove(choice.keeper)
         members: list[Member] = []
-        for image_id, verdict, was_asked in _covered(
-            choice.keeper, remaining, known, verdicts, budget, is_small
+        for image_id, verdict, is_extra in _compared(
+            choice.keeper, remaining.ids, known, verdicts, budget, is_small
         ):
-            budget -= was_asked
+            budget -= is_extra
             if verdict.is_copy and verdict.a_covers_b and image_id not in constraints.undeletable:
                 members.append(Member.of(image_id, verdict))
         members = _without_contradictions(members, choice.keeper, constraints)
         for member in members:
-            del remaining[member.image_id]
+            remaining.remove(member.image_id)
         if members:
             yield Group(choice.keeper, tuple(members), choice.reasons)
 
 
 def _eligible(
-    remaining: Mapping[int, None], known: KnownVerdicts, constraints: Constraints, is_small: bool
+    remaining: _Remaining, known: KnownVerdicts, constraints: Constraints, is_small: bool
 ) -> list[int]:
     """Who may become the next keeper; nobody when no deletion can come of it."""
-    if all(image_id in constraints.undeletable for image_id in remaining):
+    ids = remaining.ids
+    if all(image_id in constraints.undeletable for image_id in ids):
         return []
     # These stay in any case, so what they cover may as well go.
-    favoured = [image_id for image_id in remaining if image_id in constraints.favoured]
+    favoured = [image_id for image_id in ids if image_id in constraints.favoured]
     if favoured:
         return favoured[:_SHORTLIST]
-    covered = _reach(remaining, known) if len(remaining) <= _FOLLOWED else _degree(remaining, known)
-    most = max(covered.values())
-    if most == 0:
+    if len(ids) > _FOLLOWED:
+        most = nlargest(_SHORTLIST, ids, key=remaining.covers.__getitem__)
+        return [image_id for image_id in most if remaining.covers[image_id]]
+    covered = _reach(ids, known)
+    most_covered = max(covered.values())
+    if most_covered == 0:
         # Nobody is known to cover another; in a small pool a comparison may still tell.
-        return list(remaining)[:_SHORTLIST] if is_small else []
-    if len(remaining) <= _FOLLOWED:
-        return [image_id for image_id, count in covered.items() if count == most]
-    return sorted(remaining, key=lambda image_id: -covered[image_id])[:_SHORTLIST]
-
-
-def _degree(remaining: Mapping[int, None], known: KnownVerdicts) -> dict[int, int]:
-    """How many others each covers by a verdict of its own."""
-    return {
-        image_id: sum(
-            covers and other in remaining
-            for other, covers in known.linked.get(image_id, {}).items()
-        )
-        for image_id in remaining
-    }
+        return list(ids)[:_SHORTLIST] if is_small else []
+    return [image_id for image_id, count in covered.items() if count == most_covered]
 
 
 def _reach(remaining: Mapping[int, None], known: KnownVerdicts) -> dict[int, int]:
@@ -257,7 +273,7 @@ def _reach(remaining: Mapping[int, None], known: KnownVerdicts) -> dict[int, int
     place = {image_id: number for number, image_id in enumerate(remaining)}
     reached = [0] * len(place)
     for image_id, number in place.items():
-        for other, covers in known.linked.get(image_id, {}).items():
+        for other, covers in known.linked[image_id].items():
             if covers and other in place:
                 reached[number] |= 1 << place[other]
     for through in range(len(reached)):
@@ -269,7 +285,7 @@ def _reach(remaining: Mapping[int, None], known: KnownVerdicts) -> dict[int, int
     }
 
 
-def _covered(
+def _compared(
     keeper: int,
     remaining: Mapping[int, None],
     known: KnownVerdicts,
@@ -277,14 +293,12 @@ def _covered(
     budget: int,
     is_small: bool,
 ) -> Iterator[tuple[int, Verdict, bool]]:
-    """Verdicts of the keeper and others, and whether each was one that nobody had asked for.
+    """Verdicts of the keeper and others, and whether each is none of the links.
 
     A small pool is compared as a whole. In a large one copies of the keeper lead to others.
     """
-    linked = known.linked.get(keeper, {})
-    queue = deque(image_id for image_id in linked if image_id in remaining)
-    if is_small:
-        queue.extend(image_id for image_id in remaining if image_id not in linked)
+    linked = known.linked[keeper]
+    queue = deque(image_id for image_id in remaining if is_small or image_id in linked)
     seen = set(queue)
     asked = 0
     while queue:
@@ -296,7 +310,7 @@ def _covered(
         verdict = verdicts.verdict(keeper, image_id)
         yield image_id, verdict, is_new
         if verdict.is_copy and not is_small:
-            onward = [other for other in known.linked.get(image_id, {}) if other in remaining]
+            onward = [other for other in known.linked[image_id] if other in remaining]
             queue.extend(other for other in onward if other not in seen)
             seen.update(onward)
 

@@ -125,4 +125,4 @@ def _witnesses(
         yield from pool
         return
     for image_id in eligible[:_LARGEST_CONTEST]:
-        yield from (other for other in known.linked.get(image_id, {}) if other in pool)
+        yield from (other for other in known.linked[image_id] if other in pool)
