@@ -67,14 +67,15 @@ class Committer:
                 self._to_embed.append(outcome)
                 if len(self._to_embed) >= self.batch_size:
                     self.embed()
-            case Alias():
+            case Alias(is_unchanged=True):
                 self._batch.indexed.append(
                     IndexedBlob(outcome.blob, outcome.source.uri, outcome.digest)
                 )
-                if outcome.is_unchanged:
-                    self.counts.unchanged += 1
-                else:
-                    self.counts.aliased += 1
+                self.counts.unchanged += 1
+            case Alias():
+                # A commit may have been ahead of the queue.
+                if self.in_flight.take_alias(outcome):
+                    self._add_alias(outcome.source, outcome.blob, outcome.digest)
             case Unreadable():
                 self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
             case Vanished():
@@ -119,28 +120,28 @@ class Committer:
 
     def commit(self) -> None:
         """Makes everything embedded so far visible, in one transaction."""
-        for digest, reason in self._undecodable:
-            for source, blob in self.in_flight.release(digest):
-                self._add_unreadable(source, blob, reason)
+        with self.in_flight.held():
+            for digest, reason in self._undecodable:
+                for source, blob in self.in_flight.settle(digest):
+                    self._add_unreadable(source, blob, reason)
+            for digest in self._in_batch:
+                for source, blob in self.in_flight.settle(digest):
+                    self._add_alias(source, blob, digest)
+            for alias in self.in_flight.take_aliases():
+                self._add_alias(alias.source, alias.blob, alias.digest)
+            batch = self._batch
+            if batch.indexed or batch.unreadable or batch.removed:
+                with self.clock.timed("commit"):
+                    self.catalog.commit(batch)
+        # Not before: Ctrl-C may end the commit, and the last one then takes all of it again.
+        self._batch = CatalogBatch()
+        self._in_batch.clear()
         self._undecodable.clear()
-        for digest in self._in_batch:
-            for source, blob in self.in_flight.take_waiting(digest):
-                self._add_alias(source, blob, digest)
-        batch, self._batch = self._batch, CatalogBatch()
-        committed, self._in_batch = self._in_batch, []
-        if batch.indexed or batch.unreadable or batch.removed:
-            with self.clock.timed("commit"):
-                self.catalog.commit(batch)
-        for digest in committed:
-            for source, blob in self.in_flight.release(digest):
-                self._add_alias(source, blob, digest)
         self._last_commit = time.monotonic()
 
     def finish(self) -> None:
         """Embeds and commits all that is left."""
         self.embed()
-        self.commit()
-        # Blobs that came to wait for a content while it was being committed.
         self.commit()
 
     def _add_alias(self, source: Source, blob: Blob, digest: bytes) -> None:

@@ -7,9 +7,6 @@ from enum import Enum, auto
 from storage.blob import Blob
 from storage.records import BlobEntry, BlobStatus
 
-# The reason of a blob that could not be had this time and is asked for again in the next run.
-UNAVAILABLE = "unavailable: "
-
 
 class Plan(Enum):
     """What to do with a blob."""
@@ -28,20 +25,13 @@ def plan(blob: Blob, entry: BlobEntry | None) -> Plan:
 
     Args:
         blob: as listed now.
-        entry: as the catalog knows it; None when it does not.
+        entry: as the catalog knows it; None when it does not. One without an ETag was never read.
     """
     if blob.refusal:
-        is_known = (
-            entry is not None
-            and entry.status is BlobStatus.UNREADABLE
-            and entry.reason == blob.refusal
-            and entry.etag == blob.etag
-        )
+        is_known = entry is not None and entry.reason == blob.refusal and not entry.etag
         return Plan.KEEP if is_known else Plan.REFUSE
     if entry is None or entry.etag != blob.etag or entry.size != blob.size:
         return Plan.READ
-    if entry.status is BlobStatus.UNREADABLE:
-        return Plan.READ if entry.reason.startswith(UNAVAILABLE) else Plan.KEEP
-    if entry.object_id != blob.object_id:
+    if entry.status is BlobStatus.INDEXED and entry.object_id != blob.object_id:
         return Plan.REFRESH
     return Plan.KEEP

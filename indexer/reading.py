@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-import time
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.pipes import ByteBudget, Pipe, Stop
-from indexer.planner import UNAVAILABLE, Plan, plan
+from indexer.planner import Plan, plan
 from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
@@ -26,6 +26,9 @@ from storage.errors import (
     SourceUnavailable,
 )
 from storage.source import Source
+
+# Begins the reason of a blob that could not be had this time.
+UNAVAILABLE = "unavailable: "
 
 _READ_ATTEMPTS = 3
 # Listed blobs held back to be read in another order than the listing's: neighbouring names are
@@ -78,12 +81,18 @@ class Vanished:
 
 
 class InFlight:
-    """Contents being decoded in this run, and the blobs that wait for them."""
+    """Contents being decoded in this run, the blobs that wait for them, and aliases on their way.
+
+    An alias rests on an image of the catalog, which a commit removes when the blob that held it
+    has other content now. Files renamed in a row, each to the name of the next, do that. So
+    nothing is claimed during a commit, and a commit includes all that was claimed before it.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._lock = threading.Lock()
         self._waiting: dict[bytes, list[tuple[Source, Blob]]] = {}
+        self._aliases: dict[int, Alias] = {}
 
     def claim(self, source: Source, blob: Blob, digest: bytes) -> Alias | bool:
         """What to do with this content.
@@ -92,26 +101,36 @@ class InFlight:
             True when the caller has to get it decoded, False when the blob now waits for another
             one's decoding, an Alias when the catalog has it.
         """
-        # First here, then the catalog: contents leave this table only after they are committed.
         with self._lock:
             if digest in self._waiting:
                 self._waiting[digest].append((source, blob))
                 return False
             if self._catalog.image_id(digest) is not None:
-                return Alias(source, blob, digest)
+                alias = Alias(source, blob, digest)
+                self._aliases[id(alias)] = alias
+                return alias
             self._waiting[digest] = []
             return True
 
-    def take_waiting(self, digest: bytes) -> list[tuple[Source, Blob]]:
-        """The blobs that wait for this content so far; later ones go on waiting."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is claimed meanwhile."""
         with self._lock:
-            waiting, self._waiting[digest] = self._waiting.get(digest, []), []
-            return waiting
+            yield
 
-    def release(self, digest: bytes) -> list[tuple[Source, Blob]]:
-        """The content is committed: the blobs that came since, and no more will."""
+    def settle(self, digest: bytes) -> list[tuple[Source, Blob]]:
+        """The blobs that wait for a content that is being committed. Call while `held`."""
+        return self._waiting.pop(digest, [])
+
+    def take_aliases(self) -> list[Alias]:
+        """Those that have not been taken yet. Call while `held`."""
+        aliases, self._aliases = self._aliases, {}
+        return list(aliases.values())
+
+    def take_alias(self, alias: Alias) -> bool:
+        """Whether this one had not been taken yet."""
         with self._lock:
-            return self._waiting.pop(digest, [])
+            return self._aliases.pop(id(alias), None) is not None
 
 
 class Lister:
@@ -146,7 +165,7 @@ class Lister:
             if not listed and not source.traffic.unlisted:
                 raise EmptySource(
                     f"There is no image in {source.uri}.",
-                    "Check the path; an unmounted disk looks like this too. Nothing was changed.",
+                    "Check the path; an unmounted disk looks like this too. Nothing was removed.",
                 )
         self.is_finished = True
         order.shuffle(window)
@@ -185,7 +204,7 @@ class Lister:
         if decision is Plan.KEEP:
             self._counts.unchanged += 1
         elif decision is Plan.REFUSE:
-            results.put(Unreadable(source, blob, blob.refusal))
+            results.put(_not_read(source, blob, blob.refusal))
         elif decision is Plan.REFRESH and entry is not None:
             digest = self._catalog.record(entry.image_id).digest
             results.put(Alias(source, blob, digest, is_unchanged=True))
@@ -218,47 +237,54 @@ class Reader:
                 return
 
     def _read(self, job: ReadJob) -> DescribeJob | Alias | Unreadable | Vanished | None:
-        blob = job.blob
-        for _ in range(_READ_ATTEMPTS):
-            if blob.size == 0:
-                return Unreadable(job.source, blob, "the file is empty")
-            if blob.size > self._max_bytes:
-                reason = f"{blob.size} bytes are more than the limit of {self._max_bytes}"
-                return Unreadable(job.source, blob, reason)
-            self._budget.acquire(blob.size)
-            outcome: DescribeJob | Alias | Unreadable | Vanished | None = None
-            try:
-                outcome = self._read_once(job.source, blob)
-            except BlobChanged:
-                current = job.source.stat(blob.uri)
+        source, blob = job.source, job.blob
+        try:
+            for _ in range(_READ_ATTEMPTS):
+                if blob.refusal:
+                    return _not_read(source, blob, blob.refusal)
+                if blob.size == 0:
+                    return Unreadable(source, blob, "the file is empty")
+                if blob.size > self._max_bytes:
+                    reason = f"{blob.size} bytes are more than the limit of {self._max_bytes}"
+                    return Unreadable(source, blob, reason)
+                try:
+                    return self._read_once(source, blob)
+                except BlobChanged:
+                    current = source.stat(blob.uri)
                 if current is None:
                     return Vanished(blob)
                 blob = current
-                continue
-            except BlobVanished:
-                return Vanished(blob)
-            except BlobUnreadable as error:
-                return Unreadable(job.source, blob, error.message)
-            except SourceUnavailable as error:
-                return Unreadable(job.source, blob, UNAVAILABLE + error.message)
-            finally:
-                if not isinstance(outcome, DescribeJob):
-                    self._budget.release(blob.size)
-            return outcome
-        return Unreadable(job.source, blob, UNAVAILABLE + "it changed each time it was read")
+        except BlobVanished:
+            return Vanished(blob)
+        except BlobUnreadable as error:
+            return _not_read(source, blob, error.message)
+        except SourceUnavailable as error:
+            return _not_read(source, blob, UNAVAILABLE + error.message)
+        return _not_read(source, blob, UNAVAILABLE + "it changed each time it was read")
 
     def _read_once(self, source: Source, blob: Blob) -> DescribeJob | Alias | None:
-        started = time.perf_counter()
+        self._budget.acquire(blob.size)
+        job = None
         try:
-            content = source.read(blob)
+            with self._clock.timed("read"):
+                content = source.read(blob)
+            with self._clock.timed("digest"):
+                digest = hashlib.sha256(content).digest()
+            claim = self._in_flight.claim(source, blob, digest)
+            if claim is True:
+                job = DescribeJob(source, blob, digest, content)
+                return job
+            return claim or None
         finally:
-            self._clock.add("read", time.perf_counter() - started)
-        with self._clock.timed("digest"):
-            digest = hashlib.sha256(content).digest()
-        claim = self._in_flight.claim(source, blob, digest)
-        if isinstance(claim, Alias):
-            return claim
-        return DescribeJob(source, blob, digest, content) if claim else None
+            # Content to be described keeps its share until it has been.
+            if job is None:
+                self._budget.release(blob.size)
+
+
+def _not_read(source: Source, blob: Blob, reason: str) -> Unreadable:
+    """Without the ETag, which stands for content that was seen: permissions and tiers change and
+    leave it as it is, so the next run has to try again."""
+    return Unreadable(source, replace(blob, etag=""), reason)
 
 
 def _name_hash(uri: str) -> int:

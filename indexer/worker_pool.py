@@ -8,7 +8,6 @@ Processes come from a fork server: forking after OpenMP has started (FAISS, torc
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import resource
@@ -29,7 +28,8 @@ Extract = Callable[[bytes, bytes, ExtractOptions], ExtractedImage]
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ADDRESS_SPACE = 8 * 2**30
 _START_SECONDS = 60.0
-_PR_SET_PDEATHSIG = 1
+# How much longer than its time limit a decoder lives when its run has died.
+_ALARM_SECONDS = 2.0
 _FORK_SERVER_LOCK = threading.Lock()
 
 
@@ -101,7 +101,7 @@ class Decoder:
         try:
             pipe.send_bytes(digest + content)
             if not pipe.poll(self._timeout):
-                raise DecoderDied(f"decoding took longer than {self._timeout:.0f} s")
+                raise DecoderDied(f"decoding took longer than {self._timeout:g} s")
             answer = pipe.recv()
         except (EOFError, OSError) as error:
             raise DecoderDied("the decoder crashed on it") from error
@@ -114,12 +114,16 @@ class Decoder:
         context = _context()
         ours, theirs = context.Pipe()
         self._process = context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, self._extract, self._options), daemon=True
+            target=_serve, args=(theirs, self._extract, self._options, self._timeout), daemon=True
         )
         self._process.start()
         theirs.close()
         self._pipe = ours
-        if not ours.poll(_START_SECONDS) or ours.recv() != "ready":
+        try:
+            is_ready = ours.poll(_START_SECONDS) and ours.recv() == "ready"
+        except (EOFError, OSError):
+            is_ready = False
+        if not is_ready:
             raise RuntimeError("a decoding process did not start")
         return ours
 
@@ -149,14 +153,14 @@ def _context() -> BaseContext:
     return context
 
 
-def _serve(pipe: Connection, extract: Extract, options: ExtractOptions) -> None:
+def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout: float) -> None:
     """The decoding process: one image after the other until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The alarm ends the process even inside a C library, and when nobody is left to kill it.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A killed parent must not leave decoders behind.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
     pipe.send("ready")
     while True:
@@ -164,7 +168,13 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions) -> None:
             message = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        pipe.send(_describe(extract, message[32:], message[:32], options))
+        signal.setitimer(signal.ITIMER_REAL, timeout + _ALARM_SECONDS)
+        answer = _describe(extract, message[32:], message[:32], options)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
 
 
 def _describe(
@@ -179,5 +189,7 @@ def _describe(
         reason = error.reason
     except MemoryError:
         reason = "decoding it needs more memory than one image may have"
+    except Exception as error:  # noqa: BLE001 - whatever a file sets off here costs that file only
+        reason = f"the decoder failed on it: {type(error).__name__}: {error}"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Described(image, reason, time.perf_counter() - started, peak)

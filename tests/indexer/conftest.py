@@ -14,6 +14,10 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.embedders.base import Embedder
+from indexer.embedders.registry import load_embedder
+from tests.indexer.passes import add_pictures
+
 Encode = Callable[..., bytes]
 
 pillow_heif.register_heif_opener()
@@ -48,3 +52,22 @@ def encode() -> Encode:
         return buffer.getvalue()
 
     return to_bytes
+
+
+@pytest.fixture(scope="session")
+def lite0() -> Embedder:
+    """EfficientNet-Lite0 with its real weights."""
+    return load_embedder("efficientnet_lite0")
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, photos: dict[str, NDArray[np.uint8]]) -> Path:
+    """A folder of twelve small photographs, 000.jpg … 011.jpg, all different."""
+    add_pictures(tmp_path / "gallery", photos, 12)
+    return tmp_path / "gallery"
+
+
+@pytest.fixture
+def index_path(tmp_path: Path) -> Path:
+    """Where the index of a test is made."""
+    return tmp_path / "index"
