@@ -69,6 +69,13 @@ class IndexOptions:
     bytes_in_flight: int = 256 * 2**20
     extract: Extract = extract
 
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}; it is 0 or more")
+        for name in ("readers", "batch_size", "commit_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it is 1 or more")
+
 
 def index(
     sources: Sequence[Source],

@@ -1,4 +1,4 @@
-"""Runs of the pass in tests: on real folders, with a source that goes wrong where a test says so."""
+"""Runs of the pass in tests, on real folders and on one that goes wrong where a test says so."""
 
 from __future__ import annotations
 
