@@ -26,6 +26,10 @@ _MARGIN_SPREAD = 7.0
 _MARGIN_STEP = 6.0
 _EDGE_RATIO = 1.6
 _EDGE_OFFSET = 3.0
+# Measured on 17 pictures: pastes into screens and other pictures have a median of 0.89, but for
+# white on white; 204 crops 0.08, and but for two of a printed page at most 0.40.
+_EDGE_SHARE = 0.4
+_AROUND = (29, 29)
 _FLATTER_OUTSIDE = 0.45
 _SAME_COLOUR = 6.0
 
@@ -143,5 +147,12 @@ def _ends_in_an_edge(image: U8, inside: Mask, margin: Mask) -> bool:
         flat = is_flat(grey)
         if float(flat[outside].mean()) - float(flat[within].mean()) > _FLATTER_OUTSIDE:
             return True
-    slope = cv2.dilate(gradient(grey), np.ones((5, 5), np.uint8))
-    return bool(np.median(slope[line]) > _EDGE_RATIO * np.median(slope[near]) + _EDGE_OFFSET)
+    slope = np.asarray(cv2.dilate(gradient(grey), np.ones((5, 5), np.uint8)))
+    # Each point of the line against its own surroundings: a crop of a skyline runs through plain
+    # sky and busy roofs, whose common median says nothing of either.
+    weight = near.astype(np.float32)
+    around = cv2.boxFilter(slope * weight, -1, _AROUND) / (
+        cv2.boxFilter(weight, -1, _AROUND) + 1e-6
+    )
+    is_edge = slope > _EDGE_RATIO * np.asarray(around) + _EDGE_OFFSET
+    return bool(is_edge[line].mean() > _EDGE_SHARE)

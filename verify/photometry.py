@@ -7,6 +7,7 @@ strengthened, weakened and shifted, but not rotated (a red shirt is not a copy o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 _BINS = 32
 _MIN_PER_BIN = 30
+_STRETCH = 32.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +104,23 @@ def fit_tone(reference: F32, other: F32, mask: Mask) -> ToneFit:
     rising = np.maximum.accumulate(values)
     falling = np.minimum.accumulate(values[::-1])[::-1]
     curve = 0.5 * (rising + falling)
-    # Beyond the levels seen the curve goes on with its mean slope.
-    slope = float(np.clip((curve[-1] - curve[0]) / max(levels[-1] - levels[0], 1.0), 0.1, 4.0))
-    grid = np.concatenate([[levels[0] - 64], levels, [levels[-1] + 64]])
-    mapped_levels = np.concatenate([[curve[0] - 64 * slope], curve, [curve[-1] + 64 * slope]])
+    # Highlights on a dark picture lie far beyond the last of its equally filled bins: there the
+    # curve goes on as steep as it was over the last stretch, to the ends of the range.
+    reach = 256.0
+    low, high = _end_slope(levels, curve), _end_slope(levels[::-1], curve[::-1])
+    grid = np.concatenate([[levels[0] - reach], levels, [levels[-1] + reach]])
+    mapped_levels = np.concatenate([[curve[0] - reach * low], curve, [curve[-1] + reach * high]])
     table = np.interp(np.arange(0, 256, 0.25), grid, mapped_levels).astype(np.float32)
     index = np.clip(other * 4.0, 0, 1023).astype(np.int32)
     change = float(np.mean(np.abs(table[index[mask]] - other[mask])))
     return ToneFit(table[index], change)
+
+
+def _end_slope(levels: Sequence[float], curve: NDArray[np.float64]) -> float:
+    """The slope of the curve over the first `_STRETCH` grey levels, or over all where fewer."""
+    steps = np.abs(np.asarray(levels) - levels[0])
+    end = int(np.argmax(steps >= _STRETCH)) or len(levels) - 1
+    return float(np.clip(abs(curve[end] - curve[0]) / max(float(steps[end]), 1.0), 0.1, 4.0))
 
 
 def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 0.8) -> ColourFit:
