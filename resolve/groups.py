@@ -326,9 +326,12 @@ def _without_contradictions(
     if not constraints.apart:
         return members
     members = [member for member in members if not constraints.are_apart(keeper, member.image_id)]
-    ids = [member.image_id for member in members]
-    return [
-        member
-        for member in members
-        if not any(constraints.are_apart(member.image_id, other) for other in ids)
-    ]
+    ids = {member.image_id for member in members}
+    contradicting = {
+        image_id
+        for one in ids
+        for other in constraints.apart.get(one, ())
+        if other in ids
+        for image_id in (one, other)
+    }
+    return [member for member in members if member.image_id not in contradicting]

@@ -47,7 +47,7 @@ class KeeperRules:
         rules: Sequence[Rule] = KEEPER_RULES,
     ) -> None:
         self._source = source
-        self._rules = (*preference_rules(prefer), *rules)
+        self.rules = (*preference_rules(prefer), *rules)
 
     def choose(
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
@@ -70,8 +70,8 @@ class KeeperRules:
                     verdicts[other, place] = verdict.reversed()
         candidates = [self._source.candidate(image_id) for image_id in ids]
         contest = Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
-        winner, deciding = elect(contest, self._rules)
-        return Choice(ids[winner], explain(contest, winner, deciding, self._rules))
+        winner, deciding = elect(contest, self.rules)
+        return Choice(ids[winner], explain(contest, winner, deciding, self.rules))
 
 
 def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:

@@ -45,6 +45,8 @@ _NO_TEXTURE_BANDWIDTH = 0.02
 # Noise is signal up to the Nyquist frequency to a measure of bandwidth.
 _NOISIER = 1.5
 _NOISE_FLOOR = 1.0
+_SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
+_ENLARGED = 1.3
 _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 _GRID_SEEN = 0.05
@@ -112,6 +114,35 @@ def _detail_words(contest: Contest, winner: int, losers: Places) -> str:
     return (
         f"largest: {_size(contest, winner)}, {_others(contest, losers)} {_sizes(contest, losers)}"
     )
+
+
+def _native(contest: Contest, places: Places) -> F64:
+    """0 for pictures that are enlarged copies of another of the same detail, else 1.
+
+    Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
+    pixel. If the smaller is soft too, it was made by reducing a soft original.
+    """
+    sharp = [record for record in contest.records if _linear_detail(record) >= _SHARP_TO_THE_PIXEL]
+    smallest = min((record.width * record.height for record in sharp), default=0)
+    enlarged = np.array(
+        [
+            bool(smallest)
+            and record.width * record.height > _ENLARGED * smallest
+            and _linear_detail(record) < _SOFT
+            for record in contest.records
+        ]
+    )
+    return np.where(enlarged, 0.0, 1.0)[places]
+
+
+def _native_words(contest: Contest, winner: int, losers: Places) -> str:
+    pixels = [contest.records[n].width * contest.records[n].height for n in losers]
+    larger = int(losers[int(np.argmax(pixels))])
+    return f"not enlarged: {_size(contest, winner)}; {_size(contest, larger)} shows no more"
+
+
+def _pixels(contest: Contest, places: Places) -> F64:
+    return np.log([max(1, contest.records[n].width * contest.records[n].height) for n in places])
 
 
 def _colour(contest: Contest, places: Places) -> F64:
@@ -320,6 +351,8 @@ KEEPER_RULES: tuple[Rule, ...] = (
     Rule("frame", _frame, 0.012, _frame_words),
     Rule("clean", _clean, 0.003, _clean_words),
     Rule("detail", _detail, _SAME_RESOLUTION, _detail_words),
+    Rule("native", _native, 0.5, _native_words),
+    Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words),
     Rule("colour", _colour, 0.5, _colour_words),
     Rule("orientation", _orientation, 0.5, _orientation_words),
     Rule("tone", _tone, 0.15, _tone_words),

@@ -1,0 +1,212 @@
+"""Which image of a pool stays, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from resolve.contest import Candidate, Contest
+from resolve.keeper import KeeperRules, elect, explain
+from resolve.keeper_rules import KEEPER_RULES
+from resolve.preferences import parse_preferences
+from storage.records import ImageRecord, Metadata
+from tests.resolve.invented import DAY, copy, record
+from verify.verdict import Verdict
+
+Pairs = Mapping[tuple[int, int], Verdict]
+
+
+def _contest(
+    records: list[ImageRecord], pairs: Pairs | None = None, modified: list[float] | None = None
+) -> Contest:
+    """All eligible; pairs that are not given are plain copies."""
+    count = len(records)
+    dates = modified or [0.0] * count
+    candidates = [
+        Candidate(n, records[n], f"/p/{chr(ord('a') + n)}.jpg", dates[n]) for n in range(count)
+    ]
+    verdicts = {(a, b): copy() for a in range(count) for b in range(count) if a != b}
+    for (a, b), verdict in (pairs or {}).items():
+        verdicts |= {(a, b): verdict, (b, a): verdict.reversed()}
+    return Contest(candidates, range(count), verdicts)
+
+
+def _stays(contest: Contest) -> tuple[int, tuple[str, ...]]:
+    winner, deciding = elect(contest, KEEPER_RULES)
+    return winner, explain(contest, winner, deciding, KEEPER_RULES)
+
+
+def _alike(count: int, **changes: object) -> list[ImageRecord]:
+    return [record(f"{n}", **changes) for n in range(count)]  # type: ignore[arg-type]
+
+
+def test_the_largest_stays_and_the_reason_gives_the_sizes() -> None:
+    contest = _contest([record("a", width=1200, height=900), record("b", width=4000, height=3000)])
+    assert _stays(contest) == (1, ("largest: 4000×3000, the other 1200×900",))
+
+
+def test_an_enlarged_copy_does_not_win() -> None:
+    large, small = {"width": 2400, "height": 1800}, {"width": 1200, "height": 900}
+    contest = _contest(
+        [record("a", **large, bandwidth=0.5), record("b", **small, bandwidth=1.0)]  # type: ignore[arg-type]
+    )
+    assert _stays(contest) == (1, ("not enlarged: 1200×900; 2400×1800 shows no more",))
+
+
+def test_a_soft_original_wins_over_its_reduced_copy() -> None:
+    large, small = {"width": 2400, "height": 1800}, {"width": 1200, "height": 900}
+    contest = _contest(
+        [record("a", **large, bandwidth=0.3), record("b", **small, bandwidth=0.6)]  # type: ignore[arg-type]
+    )
+    assert _stays(contest) == (0, ("largest: 2400×1800, the other 1200×900",))
+
+
+def test_a_blurred_copy_of_the_same_size_loses() -> None:
+    winner, reasons = _stays(_contest([record("a", bandwidth=0.6), record("b", bandwidth=0.9)]))
+    assert winner == 1
+    assert reasons == ("most detail: 1000×800; 1000×800 is softer",)
+
+
+def test_added_noise_is_not_taken_for_detail() -> None:
+    records = [*_alike(2, bandwidth=0.6), record("noisy", bandwidth=1.0, noise=12.0)]
+    assert _stays(_contest(records))[0] != 2
+
+
+def test_the_whole_frame_stays_and_not_one_turned_by_a_few_degrees() -> None:
+    turned = copy(frame_share_a=0.95, frame_share_b=0.95, border_on_b=0.05)
+    contest = _contest(_alike(2), {(0, 1): turned})
+    winner, reasons = _stays(contest)
+    assert winner == 0
+    assert "clean; the other has a border" in reasons
+
+
+@pytest.mark.parametrize("name", ["overlay_on_a", "border_on_a"])
+def test_a_clean_picture_stays_for_one_with_something_added(name: str) -> None:
+    contest = _contest(_alike(2), {(0, 1): copy(**{name: 0.02})})
+    winner, reasons = _stays(contest)
+    assert winner == 1
+    assert reasons[0].startswith("clean; the other has")
+
+
+def test_colour_stays_for_grey() -> None:
+    records = [record("grey", colourfulness=0.0), record("colour", colourfulness=40.0)]
+    assert _stays(_contest(records)) == (1, ("in colour; the other is grey",))
+
+
+def test_the_way_round_that_most_are_is_kept() -> None:
+    mirrored = copy(is_mirrored=1.0)
+    contest = _contest(_alike(3), {(1, 0): mirrored, (2, 0): mirrored})
+    winner, reasons = _stays(contest)
+    assert winner in (1, 2)
+    assert reasons == ("the way round that most are; one of the others turned or mirrored",)
+
+
+def test_orientations_are_followed_through_pairs_that_nobody_compared() -> None:
+    # 1 is 0 turned by a quarter, 2 is 1 turned back: 0 and 2 lie the same way.
+    size = 100.0
+    turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, size], [0.0, 0.0, 1.0]])
+    back = np.linalg.inv(turn)
+    records = _alike(3, width=100, height=100)
+    candidates = [Candidate(n, records[n], f"/p/{n}.jpg", 0.0) for n in range(3)]
+    forth = Verdict(copy().relation, 0.9, True, True, turn, {}, "")
+    told = {(0, 1): forth, (1, 2): Verdict(copy().relation, 0.9, True, True, back, {}, "")}
+    verdicts = told | {(b, a): verdict.reversed() for (a, b), verdict in told.items()}
+    contest = Contest(candidates, range(3), verdicts)
+    assert contest.same_orientation().tolist() == [2.0, 1.0, 2.0]
+
+
+def test_the_picture_that_all_edits_lie_around_is_the_original() -> None:
+    # One brighter, one darker, one more saturated; each is nearest to what it was made from.
+    changes = {1: {"tone_change": 12.0}, 2: {"tone_change": 10.0}, 3: {"saturation": 1.5}}
+    pairs = {(0, n): copy(**change) for n, change in changes.items()}
+    pairs |= {
+        (1, 2): copy(tone_change=22.0),
+        (1, 3): copy(tone_change=12.0, saturation=1.5),
+        (2, 3): copy(tone_change=10.0, saturation=1.5),
+    }
+    winner, reasons = _stays(_contest(_alike(4), pairs))
+    assert winner == 0
+    assert reasons == ("brightness and colour nearest to all the others",)
+
+
+def test_less_compression_stays() -> None:
+    contest = _contest([record("a", jpeg_quality=60), record("b", jpeg_quality=95)])
+    assert _stays(contest) == (1, ("least compressed: JPEG quality 95, the other 60",))
+
+
+def test_a_png_made_from_a_jpeg_loses_to_it() -> None:
+    contest = _contest(
+        [
+            record("png", image_format="PNG", blockiness=0.3),
+            record("jpeg", jpeg_quality=85, blockiness=0.3),
+        ]
+    )
+    winner, reasons = _stays(contest)
+    assert winner == 1
+    assert reasons[0] == "first generation; the other (PNG) saved from a JPEG"
+
+
+def test_a_png_without_traces_of_a_jpeg_wins_over_one() -> None:
+    contest = _contest(
+        [record("jpeg", jpeg_quality=85, blockiness=0.3), record("png", image_format="PNG")]
+    )
+    assert _stays(contest)[0] == 1
+
+
+def test_stretched_contrast_loses() -> None:
+    contest = _contest([record("a", histogram_gaps=0.2), record("b", histogram_gaps=0.0)])
+    assert _stays(contest)[0] == 1
+
+
+def test_camera_data_is_named_in_the_reason_without_control_characters() -> None:
+    camera = Metadata(taken_at="2014:05:01 10:00:00", camera="=EVIL\x07()", has_exif=True)
+    contest = _contest([record("a"), record("b", metadata=camera)])
+    assert _stays(contest) == (1, ("camera data intact (=EVIL(), 2014:05:01 10:00:00)",))
+
+
+def test_noise_loses() -> None:
+    assert _stays(_contest([record("a", noise=6.0), record("b", noise=2.0)]))[0] == 1
+
+
+def test_of_equals_the_oldest_stays() -> None:
+    contest = _contest(_alike(2), modified=[5 * DAY, 0.0])
+    assert _stays(contest) == (1, ("oldest file: 1970-01-01",))
+
+
+def test_of_equals_of_one_age_the_first_by_name_stays() -> None:
+    contest = _contest(_alike(3), modified=[500.0, 0.0, 100.0])
+    assert _stays(contest) == (0, ("as good as the others; first by name",))
+
+
+def test_only_the_eligible_win_and_the_others_still_explain_why() -> None:
+    records = [record("crop", width=700, height=600), record("whole"), record("other crop")]
+    cropped = copy(b_covers_a=False, frame_share_a=0.6)
+    candidates = [Candidate(n, records[n], f"/p/{n}.jpg", 0.0) for n in range(3)]
+    told = {(1, 0): cropped, (1, 2): cropped}
+    verdicts = told | {(b, a): verdict.reversed() for (a, b), verdict in told.items()}
+    contest = Contest(candidates, [1], verdicts)
+    winner, deciding = elect(contest, KEEPER_RULES)
+    assert (winner, deciding) == (1, ())
+    reasons = explain(contest, winner, deciding, KEEPER_RULES)
+    assert reasons[0] == "shows the whole frame; the others up to 40 % less"
+
+
+def test_preferences_come_first_in_their_order() -> None:
+    rules = KeeperRules(_NoSource(), parse_preferences(("format:png", "largest")))
+    contest = _contest(
+        [
+            record("jpeg", width=4000, height=3000),
+            record("small png", image_format="PNG", width=400, height=300),
+            record("png", image_format="PNG", width=800, height=600),
+        ]
+    )
+    winner, deciding = elect(contest, rules.rules)
+    assert winner == 2
+    assert [rule.name for rule in deciding] == ["format:PNG", "largest"]
+
+
+class _NoSource:
+    def candidate(self, image_id: int) -> Candidate:
+        raise KeyError(image_id)
