@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -113,7 +115,7 @@ def run(locations: list[str], settings: Settings) -> None:
         with ExitStack() as only_now:
             for source in open_sources(locations, settings, only_now):
                 next(iter(source.list()), None)
-        if settings.index.exists():
+        if settings.index.exists() or not _may_be_made(settings.index):
             IndexDirectory.create(settings.index)
         sources = open_sources(locations, settings, stack)
         embedders = load_embedders(settings)
@@ -130,3 +132,11 @@ def run(locations: list[str], settings: Settings) -> None:
         print_json(report)
     else:
         print_summary(report, settings.index)
+
+
+def _may_be_made(path: Path) -> bool:
+    """Whether the nearest folder above that exists can be written to."""
+    parent = path.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    return os.access(parent, os.W_OK)

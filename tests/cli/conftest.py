@@ -29,10 +29,11 @@ def dedup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dedup:
     def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> Outcome:
         with monkeypatch.context() as patch:
             patch.chdir(working_directory)
-            for name in set(os.environ) - set(clean_environment()):
+            wanted = clean_environment(**environment)
+            for name in set(os.environ) - set(wanted):
                 patch.delenv(name)
             result = CliRunner().invoke(
-                app, [str(part) for part in arguments], input=stdin, env=environment
+                app, [str(part) for part in arguments], input=stdin, env=wanted
             )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

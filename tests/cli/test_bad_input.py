@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from storage.index_directory import IndexDirectory
 
 from storage.errors import ExitCode
+from storage.index_directory import IndexDirectory
 from tests.cli.helpers import (
     Dedup,
     IndexedGallery,
@@ -201,7 +201,8 @@ def test_a_damaged_image_in_the_source_does_not_stop_the_run(dedup: Dedup, tmp_p
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
     (folder / "empty.png").write_bytes(b"")
     os.mkfifo(folder / "pipe.jpg")
-    dedup("index", folder, "--index", tmp_path / "index").must_succeed()
-    dedup("resolve", "--index", tmp_path / "index", "--out", tmp_path / "out").must_succeed()
+    index = tmp_path / "index"
+    dedup("index", folder, "--index", index, DEDUP_RUNTIME="auto").must_succeed()
+    dedup("resolve", "--index", index, "--out", tmp_path / "out").must_succeed()
     unreadable = {Path(row["path"]).name for row in read_csv(tmp_path / "out" / "unreadable.csv")}
     assert unreadable == {"half.jpg", "empty.png", "pipe.jpg"}
