@@ -122,14 +122,20 @@ def _native(contest: Contest, places: Places) -> F64:
     Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
     pixel. If the smaller is soft too, it was made by reducing a soft original.
     """
-    sharp = [record for record in contest.records if _linear_detail(record) >= _SHARP_TO_THE_PIXEL]
-    smallest = min((record.width * record.height for record in sharp), default=0)
+    everyone = np.arange(len(contest))
+    detail = _detail(contest, everyone)
+    pixels = np.array([record.width * record.height for record in contest.records])
+    finest = np.array([_linear_detail(record) for record in contest.records])
+    source = finest >= _SHARP_TO_THE_PIXEL
     enlarged = np.array(
         [
-            bool(smallest)
-            and record.width * record.height > _ENLARGED * smallest
-            and _linear_detail(record) < _SOFT
-            for record in contest.records
+            finest[n] < _SOFT
+            and (
+                source
+                & (pixels[n] > _ENLARGED * pixels)
+                & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION)
+            ).any()
+            for n in everyone
         ]
     )
     return np.where(enlarged, 0.0, 1.0)[places]

@@ -21,6 +21,8 @@ from verify.verdict import Verdict
 PREVIEWS_IN_MEMORY = 256
 # Verdicts kept before they go to the catalog in one transaction: a kill loses this many at most.
 VERDICTS_PER_COMMIT = 256
+# Verdicts of some 600 bytes kept where they cannot be stored.
+VERDICTS_IN_MEMORY = 50_000
 
 
 class PairVerifier(Protocol):
@@ -85,27 +87,47 @@ class CachedVerdicts:
             KeyError: an unknown image id.
             IndexStorageError: the preview is damaged, or the cache cannot be written.
         """
-        digest_a, digest_b = self._digest(a), self._digest(b)
-        is_swapped = digest_b < digest_a
-        low, high = (b, a) if is_swapped else (a, b)
-        key = (digest_b, digest_a) if is_swapped else (digest_a, digest_b)
-        stored = self._pending.get(key) or self._catalog.verdict(*key, self._verifier.version)
+        low, high = self.order(a, b)
+        is_swapped = low != a
+        stored = self._stored(low, high)
         if stored is not None:
             self.from_cache += 1
         else:
-            stored = encode_verdict(self._verifier.verify(self.image(low), self.image(high)))
-            self.computed += 1
-            if self._is_writable:
-                self._pending[key] = stored
-                if len(self._pending) >= VERDICTS_PER_COMMIT:
-                    self.flush()
+            stored = self.compute(low, high)
+            self.add(low, high, stored)
         # Decoded even when just computed: the answer is the same on the first run and the second.
         verdict = decode_verdict(stored)
         return verdict.reversed() if is_swapped else verdict
 
+    def order(self, a: int, b: int) -> tuple[int, int]:
+        """The two in the order of their digests, in which verdicts are computed and stored."""
+        return (b, a) if self._digest(b) < self._digest(a) else (a, b)
+
+    def is_known(self, a: int, b: int) -> bool:
+        """True when `verdict` would not have to compute it."""
+        return self._stored(*self.order(a, b)) is not None
+
+    def compute(self, low: int, high: int) -> bytes:
+        """The encoded verdict on two images in the order of their digests, computed now."""
+        return encode_verdict(self._verifier.verify(self.image(low), self.image(high)))
+
+    def add(self, low: int, high: int, stored: bytes) -> None:
+        """Takes a computed verdict in, to be stored with the next transaction."""
+        self.computed += 1
+        self._pending[(self._digest(low), self._digest(high))] = stored
+        if self._is_writable and len(self._pending) >= VERDICTS_PER_COMMIT:
+            self.flush()
+        elif len(self._pending) > VERDICTS_IN_MEMORY:
+            # A read-only index keeps the newest; an older one is worked out again when asked for.
+            self._pending.pop(next(iter(self._pending)))
+
+    def _stored(self, low: int, high: int) -> bytes | None:
+        key = (self._digest(low), self._digest(high))
+        return self._pending.get(key) or self._catalog.verdict(*key, self._verifier.version)
+
     def flush(self) -> None:
         """Store what is new."""
-        if self._pending:
+        if self._pending and self._is_writable:
             rows = [(low, high, value) for (low, high), value in self._pending.items()]
             self._catalog.put_verdicts(self._verifier.version, rows)
             self._pending.clear()
