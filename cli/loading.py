@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from cli.config import Settings
 
 if TYPE_CHECKING:
-    from storage.open_source import SourceOptions
-
     from indexer.decode import DecodeLimits
     from indexer.embedders.base import Embedder
+    from storage.open_source import SourceOptions
     from storage.parameters import IndexParameters
     from storage.source import Source
     from verify.cascade import Verifier
@@ -108,6 +107,8 @@ def load_embedders_of(parameters: IndexParameters, settings: Settings) -> list[E
 
 def load_verifier(settings: Settings) -> Verifier:
     """The verification cascade of the settings.
+
+    Picklable with `functools.partial`, so that worker processes make their own.
 
     Raises:
         ModelError: as above, for the matchers.

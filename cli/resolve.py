@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +97,7 @@ def run(settings: Settings) -> None:
     from resolve.lists import write_lists
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
+    from resolve.verdict_workers import VerdictWorkers
     from resolve.verdicts import CachedVerdicts
     from search.index_set import IndexSet
     from search.options import SearchOptions
@@ -119,7 +121,11 @@ def run(settings: Settings) -> None:
         candidates = candidate_pairs(catalog, indexes, search_options, statistics)
         shown = stack.enter_context(display("resolving", is_quiet=settings.json))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        resolution = resolve(catalog, candidates, verdicts, options, ResolveDisplay(shown))
+        workers = VerdictWorkers(
+            verdicts, directory.catalog_path, partial(load_verifier, settings), settings.workers
+        )
+        ahead = workers.ahead(candidates)
+        resolution = resolve(catalog, ahead, verdicts, options, ResolveDisplay(shown))
         verdicts.flush()
         summary = write_lists(resolution, catalog, settings.out)
         report = write_report(resolution, catalog, settings.out, summary)

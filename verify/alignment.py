@@ -32,6 +32,9 @@ F32 = NDArray[np.float32]
 EQUAL_FRAMES = "frame"
 _THUMBNAIL = 32
 _DIRECT_CORRELATION = 0.70
+_BLANK = 3.0
+_PLAIN = 2.0
+_SAME_ASPECT = 0.02
 _MIRROR = 4
 _KEYPOINT_CACHE = 512
 
@@ -61,7 +64,7 @@ class Aligner:
         good_enough: a proposal of matching frames is made only above this coarse agreement.
     """
 
-    def __init__(self, matchers: tuple[Matcher, ...], good_enough: float = 0.5) -> None:
+    def __init__(self, matchers: tuple[Matcher, ...], good_enough: float = 0.7) -> None:
         self._matchers = matchers
         self._good_enough = good_enough
         self._keypoints: OrderedDict[tuple[str, bytes, int], Keypoints] = OrderedDict()
@@ -75,13 +78,17 @@ class Aligner:
         """
         for homography in equal_frame_maps(a, b):
             agreement = coarse_agreement(a, b, homography)
+            if agreement is None:
+                # Blank frames: keypoints have nothing to hold on to there, the pixels decide.
+                yield Proposal(homography, EQUAL_FRAMES, 0, 0.0)
+                return
             if agreement >= self._good_enough:
                 yield Proposal(homography, EQUAL_FRAMES, 0, agreement)
                 break
         for matcher in self._matchers:
             for homography, inliers in self._keypoint_maps(matcher, a, b, key_a, key_b):
                 agreement = coarse_agreement(a, b, homography)
-                if agreement >= self._good_enough:
+                if agreement is not None and agreement >= self._good_enough:
                     yield Proposal(homography, matcher.name, inliers, agreement)
                     break
 
@@ -115,12 +122,16 @@ class Aligner:
 def equal_frame_maps(a: U8, b: U8) -> list[F64]:
     """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first."""
     thumb_a, thumb_b = _thumbnail(a), _thumbnail(b)
+    if max(float(thumb_a.std()), float(thumb_b.std())) < _PLAIN:
+        return _upright_map(a, b)
     normal_a = _normalised(thumb_a)
     scored = []
     for orientation in range(ORIENTATION_COUNT):
         normal_b = _normalised(np.ascontiguousarray(oriented(thumb_b, orientation)))
         scored.append((float((normal_a * normal_b).mean()), orientation))
     size_a, size_b = size_of(a), size_of(b)
+    if max(float(thumb_a.std()), float(thumb_b.std())) < _BLANK:
+        return [scaling_matrix(size_a, size_b)]
     maps = []
     for correlation, orientation in sorted(scored, key=lambda item: (-item[0], item[1]))[:2]:
         if correlation < _DIRECT_CORRELATION:
@@ -129,6 +140,13 @@ def equal_frame_maps(a: U8, b: U8) -> list[F64]:
         back = inverse(orientation_matrix(size_b, orientation))
         maps.append(back @ scaling_matrix(size_a, turned))
     return maps
+
+
+def _upright_map(a: U8, b: U8) -> list[F64]:
+    """The map between two frames without structure, which have nothing to correlate."""
+    size_a, size_b = size_of(a), size_of(b)
+    aspect = (size_a.width * size_b.height) / (size_a.height * size_b.width)
+    return [scaling_matrix(size_a, size_b)] if abs(aspect - 1) < _SAME_ASPECT else []
 
 
 def refined(a: U8, b: U8, homography: F64, rounds: int = 2) -> F64:

@@ -179,8 +179,8 @@ def gradient(image: F32) -> F32:
     return np.asarray(cv2.magnitude(dx, dy))
 
 
-def coarse_agreement(a: U8, b: U8, homography: F64, side: int = 192) -> float:
-    """Share of textured windows that agree, on small copies of the images.
+def coarse_agreement(a: U8, b: U8, homography: F64, side: int = 192) -> float | None:
+    """Share of textured windows that agree, on small copies of the images; None without texture.
 
     A cheap look before the full comparison: unrelated pictures and wrong maps end here.
     """
@@ -191,7 +191,7 @@ def coarse_agreement(a: U8, b: U8, homography: F64, side: int = 192) -> float:
         return 0.0
     left, right = smoothed(luminance(pair.a)), smoothed(luminance(pair.b))
     tiles = tile_agreement(left, right, pair.mask, 1.5)
-    return tiles.agreeing if tiles.textured >= 12 else 0.5
+    return tiles.agreeing if tiles.textured >= 12 else None
 
 
 def _shrunk(image: U8, side: int) -> tuple[U8, F64]:
