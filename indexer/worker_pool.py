@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 
@@ -142,9 +142,14 @@ def _context() -> BaseContext:
         # numpy and OpenCV read these once, in the fork server. One decoder, one core: the pool is
         # the parallelism. This process's own networks keep their threads.
         os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+        # Ctrl-C is for this process, which ends the decoders. The server and they inherit the
+        # mask; the tracker comes first because its start takes SIGINT out of it.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         try:
             forkserver.ensure_running()
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
@@ -155,7 +160,6 @@ def _context() -> BaseContext:
 
 def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout: float) -> None:
     """The decoding process: one image after the other until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The alarm ends the process even inside a C library, and when nobody is left to kill it.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     import cv2
