@@ -143,7 +143,7 @@ class QueryEngine:
         except UndecodableImage as error:
             raise ImageInputError(
                 f"{_shown(location)} cannot be used as an image: {error.reason.rstrip('.')}.",
-                "Give an undamaged JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF.",
+                "Give an image that is whole, in one of the usual formats.",
             ) from error
         wanted = self._settings.top
         found = neighbours(
