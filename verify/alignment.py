@@ -33,7 +33,6 @@ EQUAL_FRAMES = "frame"
 _THUMBNAIL = 32
 _DIRECT_CORRELATION = 0.70
 _BLANK = 3.0
-_PLAIN = 2.0
 _SAME_ASPECT = 0.02
 _MIRROR = 4
 _KEYPOINT_CACHE = 512
@@ -122,7 +121,7 @@ class Aligner:
 def equal_frame_maps(a: U8, b: U8) -> list[F64]:
     """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first."""
     thumb_a, thumb_b = _thumbnail(a), _thumbnail(b)
-    if max(float(thumb_a.std()), float(thumb_b.std())) < _PLAIN:
+    if max(float(thumb_a.std()), float(thumb_b.std())) < _BLANK:
         return _upright_map(a, b)
     normal_a = _normalised(thumb_a)
     scored = []
@@ -130,8 +129,6 @@ def equal_frame_maps(a: U8, b: U8) -> list[F64]:
         normal_b = _normalised(np.ascontiguousarray(oriented(thumb_b, orientation)))
         scored.append((float((normal_a * normal_b).mean()), orientation))
     size_a, size_b = size_of(a), size_of(b)
-    if max(float(thumb_a.std()), float(thumb_b.std())) < _BLANK:
-        return [scaling_matrix(size_a, size_b)]
     maps = []
     for correlation, orientation in sorted(scored, key=lambda item: (-item[0], item[1]))[:2]:
         if correlation < _DIRECT_CORRELATION:

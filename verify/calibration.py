@@ -89,7 +89,6 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
         min_agreement=0.80,
         max_disagreement=0.08,
         max_noise=12.0,
-        max_unexplained=0.0005,
         max_two_sidedness=0.15,
         max_opposed=0.08,
         max_paper=0.65,

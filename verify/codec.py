@@ -52,5 +52,5 @@ def decode_verdict(value: bytes) -> Verdict:
             measurements={str(name): float(number) for name, number in measurements.items()},
             reason=str(reason),
         )
-    except (TypeError, KeyError, msgpack.exceptions.UnpackException) as error:
+    except (TypeError, AttributeError, KeyError, msgpack.exceptions.UnpackException) as error:
         raise ValueError(f"not a stored verdict: {error}") from error

@@ -168,7 +168,9 @@ def fit_colour(reference_rgb: U8, other_rgb: U8, mask: Mask, blur: float = 0.8) 
         design[count:, 4] = (ss[:, 0] - 128) / 128
         values = np.concatenate([ts[:, 1], ts[:, 2]]) - 128
         ridge = np.diag([1.0, 1e-3, 1e-3, 1.0, 1.0]) * count * 1e-3
-        coefficients = np.linalg.solve(design.T @ design + ridge, design.T @ values)
+        # Where there is too little colour to tell, none was changed.
+        pull = ridge @ np.array([1.0, 0, 0, 0, 0])
+        coefficients = np.linalg.solve(design.T @ design + ridge, design.T @ values + pull)
         coefficients[0] = np.clip(coefficients[0], 0.0, 3.0)
         error = np.hypot(*_colour_error(t, s, coefficients))
         keep = error <= max(4.0, float(np.quantile(error, 0.85)))

@@ -1,0 +1,84 @@
+"""Photographs, and pictures as verification gets them: saved, indexed, seen as previews."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.extract import ExtractOptions, extract
+from storage.records import Metadata
+from verify.cascade import VerifyImage
+
+U8 = NDArray[np.uint8]
+
+# All with texture, some with large plain areas: a portrait, a cup on a table, a rocket at dusk, a
+# street with a temple, a flower before a blurred hedge.
+PHOTOGRAPHS = ("astronaut.png", "coffee.png", "rocket.jpg", "china.jpg", "flower.jpg")
+_FROM_SKLEARN = ("china.jpg", "flower.jpg")
+LONGER_SIDE = 480
+
+
+@cache
+def photograph(name: str, longer_side: int = LONGER_SIDE) -> U8:
+    """A photograph that ships with scikit-image or scikit-learn, uint8 RGB; not to be written to.
+
+    Args:
+        name: its file name.
+        longer_side: pixels; enlarged where the file has fewer.
+    """
+    if name in _FROM_SKLEARN:
+        path = Path(str(files("sklearn.datasets") / "images" / name))
+    else:
+        path = Path(str(files("skimage") / "data" / name))
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert pixels is not None, path
+    height, width = pixels.shape[:2]
+    factor = longer_side / max(height, width)
+    if factor != 1:
+        size = (round(width * factor), round(height * factor))
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        pixels = cv2.resize(pixels, size, interpolation=how)
+    rgb = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb.flags.writeable = False
+    return rgb
+
+
+def saved(rgb: U8, quality: int = 0) -> bytes:
+    """The bytes of a JPEG of this quality, or of a PNG for 0."""
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    if quality:
+        done, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    else:
+        done, content = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done
+    return content.tobytes()
+
+
+def indexed(
+    rgb: U8, *, quality: int = 0, taken_at: str | None = None, frames: int | None = None
+) -> VerifyImage:
+    """A picture as verification gets it, after the pass over its file.
+
+    Args:
+        rgb: uint8 (h, w, 3).
+        quality: of the JPEG it is saved as; 0 for a PNG.
+        taken_at, frames: what the file says of itself, where it should say something.
+    """
+    content = saved(rgb, quality)
+    digest = hashlib.sha256(content + f"{taken_at} {frames}".encode()).digest()
+    extracted = extract(content, digest, ExtractOptions(network_inputs=()))
+    pixels = cv2.imdecode(np.frombuffer(extracted.preview, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert pixels is not None
+    said: Metadata = extracted.record.metadata
+    if taken_at is not None:
+        said = replace(said, taken_at=taken_at)
+    if frames is not None:
+        said = replace(said, frames=frames)
+    return VerifyImage(np.asarray(pixels, np.uint8), replace(extracted.record, metadata=said))

@@ -1,0 +1,105 @@
+"""Which of two aligned pictures shows all that the other shows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.verify.edits import EDITS, jpeg, screenshot
+from tests.verify.gallery import PHOTOGRAPHS, photograph
+from verify.coverage import FrameShare, frame_share
+from verify.geometry import Size, size_of
+
+U8 = NDArray[np.uint8]
+
+
+def within(image: U8, left: int, top: int, width: int, height: int) -> FrameShare:
+    """What is said of an image of which another shows this box."""
+    box = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+    return frame_share(image, Size(width, height), box)
+
+
+def test_equal_frames_lose_nothing() -> None:
+    picture = photograph("coffee.png")
+    share = within(picture, 0, 0, picture.shape[1], picture.shape[0])
+    assert share == FrameShare(seen=1.0, lost=0.0, margin=0.0, is_pasted=False)
+
+
+def test_the_crop_is_seen_whole_and_the_full_picture_loses_the_rest() -> None:
+    picture = photograph("astronaut.png")
+    part = np.ascontiguousarray(picture[100:400, 60:360])
+    full = within(picture, 60, 100, 300, 300)
+    assert full.seen == pytest.approx(300 * 300 / 480**2, abs=0.01)
+    assert full.lost == pytest.approx(1 - full.seen, abs=0.01)
+    shift = np.array([[1.0, 0, 60], [0, 1, 100], [0, 0, 1]])
+    cropped = frame_share(part, size_of(picture), shift)
+    assert (cropped.seen, cropped.lost) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_a_crop_does_not_look_pasted_into_the_picture_it_was_cut_from(name: str, seed: int) -> None:
+    picture = photograph(name)
+    random = np.random.default_rng(seed)
+    height, width = (round(side * random.uniform(0.5, 0.95)) for side in picture.shape[:2])
+    top = int(random.integers(0, picture.shape[0] - height + 1))
+    left = int(random.integers(0, picture.shape[1] - width + 1))
+    share = within(picture, left, top, width, height)
+    assert share.lost > 0
+    assert not share.is_pasted
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_a_picture_in_a_screenshot_is_pasted(name: str) -> None:
+    picture = photograph(name)
+    height, width = picture.shape[:2]
+    screen = screenshot(picture, np.random.default_rng(0))
+    share = within(screen, (screen.shape[1] - width) // 2, 60, width, height)
+    assert share.lost > 0.1
+    assert share.is_pasted
+
+
+def test_a_picture_in_a_collage_is_pasted() -> None:
+    collage = np.asarray(cv2.resize(photograph("china.jpg"), (480, 480)), np.uint8)
+    collage[60:380, 0:480] = photograph("coffee.png")[:320]
+    assert within(collage, 0, 60, 480, 320).is_pasted
+
+
+@pytest.mark.parametrize("quality", [95, 60])
+@pytest.mark.parametrize("edit", ["border", "letterbox"])
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
+def test_a_border_is_an_empty_margin(name: str, edit: str, quality: int) -> None:
+    picture = photograph(name)
+    random = np.random.default_rng(0)
+    framed = jpeg(quality)(EDITS[edit](picture, random), random)
+    height, width = picture.shape[:2]
+    left, top = (framed.shape[1] - width) // 2, (framed.shape[0] - height) // 2
+    share = within(framed, left, top, width, height)
+    assert share.lost == 0
+    assert share.margin == pytest.approx(1 - share.seen, abs=0.01)
+
+
+def test_corners_blanked_by_a_rotation_are_an_empty_margin() -> None:
+    picture = photograph("china.jpg")
+    height, width = picture.shape[:2]
+    turned = EDITS["rotate 15"](picture, np.random.default_rng(0))
+    matrix = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), -15, 1.0), [0, 0, 1]])
+    assert frame_share(turned, Size(width, height), np.linalg.inv(matrix)).lost == 0
+    assert frame_share(picture, Size(width, height), matrix).lost > 0.05
+
+
+def test_a_plain_sky_that_was_cut_off_is_part_of_the_picture() -> None:
+    picture = photograph("china.jpg").copy()
+    picture[:80] = (236, 240, 244)
+    height, width = picture.shape[:2]
+    share = within(picture, 0, 40, width, height - 40)
+    assert share.lost == pytest.approx(40 / height, abs=0.01)
+    assert share.margin == 0
+
+
+def test_a_rounding_of_the_crop_to_whole_pixels_is_no_loss() -> None:
+    picture = photograph("coffee.png")
+    height, width = picture.shape[:2]
+    assert within(picture, 1, 1, width - 2, height - 2).lost == 0

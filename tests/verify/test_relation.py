@@ -1,0 +1,89 @@
+"""The name of a relation and the words for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.verify.edits import CHAINS, EDITS, OVERLAYS
+from tests.verify.gallery import indexed, photograph
+from verify.cascade import Verifier, VerifyImage
+from verify.verdict import Relation, Verdict
+
+ALL_EDITS = {**EDITS, **OVERLAYS, **CHAINS}
+NAME = "astronaut.png"
+
+
+def verdict(verifier: Verifier, originals: dict[str, VerifyImage], edit: str) -> Verdict:
+    copy = ALL_EDITS[edit](photograph(NAME), np.random.default_rng(0))
+    return verifier.verify(originals[NAME], indexed(copy, quality=92))
+
+
+@pytest.mark.parametrize(
+    ("edit", "relation", "words"),
+    [
+        ("jpeg 60", Relation.REENCODED, "saved again"),
+        ("resize 0.5", Relation.RESIZED, "480×480 and 240×240"),
+        ("crop 0.5", Relation.CROPPED, "shows 50 % of the frame"),
+        ("mirror", Relation.FLIPPED, "mirrored"),
+        ("turn 90", Relation.ROTATED, "turned by 90°"),
+        ("turn 180", Relation.ROTATED, "180°"),
+        ("gamma 0.6", Relation.ADJUSTED, "brightness or colour"),
+        ("grey", Relation.ADJUSTED, "brightness or colour"),
+        ("blur 2", Relation.ADJUSTED, "sharpness"),
+        ("text", Relation.OVERLAID, "text or a mark"),
+        ("border", Relation.OVERLAID, "a border"),
+        ("letterbox", Relation.OVERLAID, "a border"),
+        ("crop, mirror, jpeg", Relation.EDITED, "mirrored, shows 60 % of the frame"),
+        ("resize, gamma, jpeg", Relation.ADJUSTED, "brightness or colour"),
+    ],
+)
+def test_the_relation_is_named_and_put_in_words(
+    verifier: Verifier,
+    originals: dict[str, VerifyImage],
+    edit: str,
+    relation: Relation,
+    words: str,
+) -> None:
+    told = verdict(verifier, originals, edit)
+    assert told.relation is relation
+    assert words in told.reason
+
+
+@pytest.mark.parametrize(
+    ("edit", "quarter_turns", "is_mirrored", "rotation"),
+    [
+        ("jpeg 60", 0, 0, 0),
+        ("turn 90", 1, 0, 90),
+        ("turn 180", 2, 0, 180),
+        ("mirror", 0, 1, 0),
+        ("rotate 5", 0, 0, 5),
+        ("rotate 15", 0, 0, -15),
+    ],
+)
+def test_the_turn_is_measured_counter_clockwise(
+    verifier: Verifier,
+    originals: dict[str, VerifyImage],
+    edit: str,
+    quarter_turns: int,
+    is_mirrored: int,
+    rotation: float,
+) -> None:
+    measured = verdict(verifier, originals, edit).measurements
+    assert measured["quarter_turns"] == quarter_turns
+    assert measured["is_mirrored"] == is_mirrored
+    off = (measured["rotation"] - rotation + 180) % 360 - 180
+    assert abs(off) < 0.5
+
+
+def test_what_was_cropped_is_said_from_the_side_that_lost_it(verifier: Verifier) -> None:
+    full = indexed(photograph(NAME), quality=92)
+    part = indexed(EDITS["crop 0.5"](photograph(NAME), np.random.default_rng(0)), quality=92)
+    assert verifier.verify(full, part).reason == "shows 50 % of the frame"
+    assert verifier.verify(part, full).reason == "the other shows 50 % of its frame"
+
+
+def test_a_grey_picture_saved_again_is_not_called_adjusted(verifier: Verifier) -> None:
+    grey = EDITS["grey"](photograph(NAME), np.random.default_rng(0))
+    told = verifier.verify(indexed(grey), indexed(grey, quality=85))
+    assert told.relation is Relation.REENCODED
