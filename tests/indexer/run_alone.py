@@ -18,7 +18,7 @@ from tests.indexer import decoders
 from tests.indexer.passes import ColourEmbedder
 
 # Slow enough to be killed in the middle.
-_SECONDS_PER_IMAGE = 0.04
+_SECONDS_PER_IMAGE = 0.1
 
 
 class _Printer:
