@@ -111,7 +111,7 @@ class Contest:
         return missing
 
     def tone_distance(self) -> F64:
-        """For each candidate the mean difference in tone and colour to the others, grey levels.
+        """For each candidate the median difference in tone and colour to the others, grey levels.
 
         NaN where fewer than two others were compared with it: two pictures differ equally from
         each other. Copies edited independently all lie near the original they were made from, so
@@ -120,7 +120,7 @@ class Contest:
         distances = np.full(len(self), np.nan)
         for n, verdicts in self.copies.items():
             if len(verdicts) >= 2:
-                distances[n] = np.mean([_tone_distance(verdict) for verdict in verdicts.values()])
+                distances[n] = np.median([_tone_distance(verdict) for verdict in verdicts.values()])
         return distances
 
     def same_orientation(self) -> F64:

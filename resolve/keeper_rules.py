@@ -42,15 +42,21 @@ class Rule:
 # 10 % of the pixels: crops of a few rows and rounding of resizes are no difference in resolution.
 _SAME_RESOLUTION = float(-np.log(0.9))
 _NO_TEXTURE_BANDWIDTH = 0.02
-# Noise is signal up to the Nyquist frequency to a measure of bandwidth.
+# Noise and the edges of JPEG's blocks are signal up to the Nyquist frequency to a measure of
+# bandwidth: at quality 60 and below, a soft picture measured as sharp to the last pixel.
 _NOISIER = 1.5
 _NOISE_FLOOR = 1.0
+_COARSE_JPEG = 70.0
+_STRONG_GRID = 0.45
 _SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
 _ENLARGED = 1.3
 _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 _GRID_SEEN = 0.05
 _LEAST_GRID = 0.02
+_SAME_QUALITY = 3.0
+_SAME_GRID = 0.1
+_SAME_SHARPNESS = 0.03
 _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
 _CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))
 
@@ -85,11 +91,16 @@ def _detail(contest: Contest, places: Places) -> F64:
     """Logarithm of the pixels that carry detail: an enlarged copy has no more than its source."""
     bandwidth = np.array([_linear_detail(record) for record in contest.records])
     noise = contest.quality("noise")
-    noisy = noise > _NOISIER * float(np.median(noise)) + _NOISE_FLOOR
+    quality = contest.quality("jpeg_quality")
+    misleading = (
+        (noise > _NOISIER * float(np.median(noise)) + _NOISE_FLOOR)
+        | ((quality > 0) & (quality < _COARSE_JPEG))
+        | (contest.quality("blockiness") > _STRONG_GRID)
+    )
     size = np.array([np.sqrt(record.width * record.height) for record in contest.records])
     detail = size * bandwidth
-    if noisy.any() and not noisy.all():
-        detail[noisy] = np.minimum(detail[noisy], np.median(detail[~noisy]))
+    if misleading.any() and not misleading.all():
+        detail[misleading] = np.minimum(detail[misleading], np.median(detail[~misleading]))
     return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
 
 
@@ -188,22 +199,41 @@ def _untouched_tone_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _generation(contest: Contest, places: Places) -> F64:
-    """1 for no trace of an earlier JPEG in another format, 0 where there is one."""
+    """0 for what was saved again from a JPEG that is among the candidates, else 1."""
     grids = contest.quality("blockiness")
-    jpegs = [record.quality.jpeg_quality > 0 for record in contest.records]
-    seen = [grid for grid, is_jpeg in zip(grids, jpegs, strict=True) if is_jpeg]
+    qualities = contest.quality("jpeg_quality")
+    seen = grids[qualities > 0]
     limit = _GRID_SEEN
-    if seen and max(seen) > _LEAST_GRID:
-        limit = min(limit, max(_LEAST_GRID, 0.5 * max(seen)))
-    derived = np.array(
-        [grid > limit and not is_jpeg for grid, is_jpeg in zip(grids, jpegs, strict=True)]
-    )
+    if seen.size and seen.max() > _LEAST_GRID:
+        limit = min(limit, max(_LEAST_GRID, 0.5 * float(seen.max())))
+    derived = (grids > limit) & (qualities == 0)
+    for n in np.flatnonzero(qualities > 0):
+        derived[n] |= _was_saved_again(contest, int(n))
     return np.where(derived, 0.0, 1.0)[places]
+
+
+def _was_saved_again(contest: Contest, place: int) -> bool:
+    """True when a JPEG has the grid and the detail of one of lower quality.
+
+    Saved at a higher quality it keeps the traces of the lower. Had the lower one been made from it,
+    its grid would be clearly stronger.
+    """
+    own = contest.records[place].quality
+    for record in contest.records:
+        other = record.quality
+        if (
+            0 < other.jpeg_quality < own.jpeg_quality - _SAME_QUALITY
+            and other.blockiness > _LEAST_GRID
+            and abs(np.log(max(own.blockiness, 1e-3) / other.blockiness)) < _SAME_GRID
+            and abs(np.log((1 + own.sharpness) / (1 + other.sharpness))) < _SAME_SHARPNESS
+        ):
+            return True
+    return False
 
 
 def _generation_words(contest: Contest, winner: int, losers: Places) -> str:
     names = _formats(contest, losers)
-    return f"first generation; {_others(contest, losers)} ({names}) saved from a JPEG"
+    return f"first generation; {_others(contest, losers)} ({names}) saved again from a JPEG"
 
 
 def _compression(contest: Contest, places: Places) -> F64:
@@ -230,16 +260,23 @@ def _saved_as(record: ImageRecord) -> str:
     return f"{record.format} quality {quality}" if quality else f"{record.format}, lossless"
 
 
+def _camera_data(contest: Contest, places: Places) -> F64:
+    """What a camera writes; whoever still has it was not saved by a program that dropped it."""
+    scores = []
+    for record in (contest.records[n] for n in places):
+        data = record.metadata
+        scores.append(2.0 * bool(data.taken_at or data.camera) + 0.5 * data.has_icc)
+    return np.array(scores)
+
+
 def _metadata(contest: Contest, places: Places) -> F64:
-    """What a camera writes and editors lose."""
+    """The rest of it; a program's name without a camera's is a sign of editing."""
     scores = []
     for record in (contest.records[n] for n in places):
         data = record.metadata
         scores.append(
-            2.0 * bool(data.taken_at)
-            + 1.0 * bool(data.camera)
+            0.5 * bool(data.taken_at and data.camera)
             + 0.5 * data.has_gps
-            + 0.5 * data.has_icc
             + 0.5 * data.has_exif
             - 0.5 * bool(data.software and not data.camera)
         )
@@ -360,11 +397,12 @@ KEEPER_RULES: tuple[Rule, ...] = (
     Rule("native", _native, 0.5, _native_words),
     Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words),
     Rule("colour", _colour, 0.5, _colour_words),
+    Rule("camera_data", _camera_data, 0.4, _metadata_words),
     Rule("orientation", _orientation, 0.5, _orientation_words),
     Rule("tone", _tone, 0.15, _tone_words),
     Rule("untouched_tone", _untouched_tone, 0.05, _untouched_tone_words),
     Rule("generation", _generation, 0.5, _generation_words),
-    Rule("compression", _compression, 3.0, _compression_words),
+    Rule("compression", _compression, _SAME_QUALITY, _compression_words),
     Rule("typical_detail", _typical_detail, 0.10, _typical_detail_words),
     Rule("metadata", _metadata, 0.4, _metadata_words),
     Rule("camera_format", _camera_format, 0.4, _camera_format_words),

@@ -145,7 +145,37 @@ def test_a_png_made_from_a_jpeg_loses_to_it() -> None:
     )
     winner, reasons = _stays(contest)
     assert winner == 1
-    assert reasons[0] == "first generation; the other (PNG) saved from a JPEG"
+    assert reasons[0] == "first generation; the other (PNG) saved again from a JPEG"
+
+
+def test_a_jpeg_saved_again_at_a_higher_quality_loses_to_the_one_it_was_made_of() -> None:
+    contest = _contest(
+        [
+            record("again", jpeg_quality=90, blockiness=0.176, sharpness=691.0),
+            record("first", jpeg_quality=70, blockiness=0.173, sharpness=693.0),
+        ]
+    )
+    winner, reasons = _stays(contest)
+    assert winner == 1
+    assert reasons[0] == "first generation; the other (JPEG) saved again from a JPEG"
+
+
+def test_the_blocks_of_a_coarse_jpeg_are_not_taken_for_detail() -> None:
+    soft, sharp = {"bandwidth": 0.5}, {"bandwidth": 1.0}
+    records = [
+        record("original", jpeg_quality=85, blockiness=0.1, **soft),
+        record("half", jpeg_quality=95, blockiness=0.05, **soft),
+        record("coarse", jpeg_quality=10, blockiness=1.3, **sharp),
+    ]
+    assert _stays(_contest(records))[0] != 2
+
+
+def test_the_one_with_camera_data_stays_however_high_the_quality_of_the_other() -> None:
+    camera = Metadata(taken_at="2008-03-09T12:22:39", camera="Panasonic DMC-FZ3", has_exif=True)
+    contest = _contest(
+        [record("a", jpeg_quality=98), record("b", jpeg_quality=80, metadata=camera)]
+    )
+    assert _stays(contest) == (1, ("camera data intact (Panasonic DMC-FZ3, 2008-03-09T12:22:39)",))
 
 
 def test_a_png_without_traces_of_a_jpeg_wins_over_one() -> None:
