@@ -92,15 +92,17 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     """Describes the unexplained places of an aligned pair."""
     mask = residual.mask
     compared = max(1, int(mask.sum()))
+    if not residual.unexplained.any():
+        return _no_changes(residual.agreeing)
     joined = cv2.dilate(residual.unexplained.astype(np.uint8), np.ones((_JOIN, _JOIN), np.uint8))
     count, labels, boxes, _centres = cv2.connectedComponentsWithStats(joined)
     pixels = np.bincount(labels[residual.unexplained], minlength=count)
     real = [i for i in range(1, count) if pixels[i] >= _MIN_PIXELS]
+    if not real:
+        return _no_changes(residual.agreeing)
     flat_a, flat_b = is_flat(luminance(pair.a)), is_flat(luminance(pair.b))
     paper_a = max(float(flat_a[mask].mean()), _commonest_share(residual.a, mask))
     paper_b = max(float(flat_b[mask].mean()), _commonest_share(residual.b, mask))
-    if not real:
-        return _no_changes(paper_a, paper_b, residual.agreeing)
     wanted = np.zeros(count, dtype=bool)
     wanted[real] = True
     region = wanted[labels] & mask
@@ -190,7 +192,7 @@ def _balance(one: float, other: float) -> float:
     return min(one, other) / most if most > 0 else 0.0
 
 
-def _no_changes(paper_a: float, paper_b: float, agreement: float) -> Changes:
+def _no_changes(agreement: float) -> Changes:
     return Changes(
         places=0,
         changed_share=0.0,
@@ -203,8 +205,8 @@ def _no_changes(paper_a: float, paper_b: float, agreement: float) -> Changes:
         opposed=0.0,
         worst_place=0.0,
         ink_in_clean=0.0,
-        paper_a=paper_a,
-        paper_b=paper_b,
+        paper_a=0.0,
+        paper_b=0.0,
         paper_around=0.0,
         agreement_elsewhere=agreement,
     )

@@ -7,6 +7,7 @@ strengthened, weakened and shifted, but not rotated (a red shirt is not a copy o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,25 +79,10 @@ def fit_tone(reference: F32, other: F32, mask: Mask) -> ToneFit:
         mask: bool (h, w), at least one pixel set.
     """
     x, y = other[mask], reference[mask]
-    if len(x) > 30_000:
-        step = len(x) // 30_000 + 1
+    if len(x) > 20_000:
+        step = len(x) // 20_000 + 1
         x, y = x[::step], y[::step]
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, _BINS + 1)))
-    if len(edges) < 3:
-        offset = float(np.median(y) - np.median(x))
-        return ToneFit(np.asarray(other + np.float32(offset), dtype=np.float32), abs(offset))
-    which = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
-    order = np.argsort(which, kind="stable")
-    counts = np.bincount(which, minlength=len(edges) - 1)
-    levels: list[float] = []
-    medians: list[float] = []
-    start = 0
-    for count in counts:
-        chunk = order[start : start + count]
-        start += count
-        if count >= min(_MIN_PER_BIN, max(3, len(x) // 50)):
-            levels.append(float(np.median(x[chunk])))
-            medians.append(float(np.median(y[chunk])))
+    levels, medians = _binned_medians(x, y)
     if len(levels) < 2:
         offset = float(np.median(y) - np.median(x))
         return ToneFit(np.asarray(other + np.float32(offset), dtype=np.float32), abs(offset))
@@ -114,6 +100,26 @@ def fit_tone(reference: F32, other: F32, mask: Mask) -> ToneFit:
     index = np.clip(other * 4.0, 0, 1023).astype(np.int32)
     change = float(np.mean(np.abs(table[index[mask]] - other[mask])))
     return ToneFit(table[index], change)
+
+
+def _binned_medians(x: F32, y: F32) -> tuple[list[float], list[float]]:
+    """Medians of x, and of y, in equally filled bins of x."""
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    # Ties stay together, or a flat area would be cut into bins that differ by chance.
+    quantiles = x[np.linspace(0, len(x) - 1, _BINS + 1).astype(np.int64)[1:-1]]
+    cuts = np.unique(np.searchsorted(x, quantiles)).tolist()
+    bounds = [0, *(cut for cut in cuts if cut), len(x)]
+    smallest = min(_MIN_PER_BIN, max(3, len(x) // 50))
+    levels: list[float] = []
+    medians: list[float] = []
+    for start, end in itertools.pairwise(bounds):
+        if end - start < smallest:
+            continue
+        middle = (end - start) // 2
+        levels.append(float(x[start + middle]))
+        medians.append(float(np.partition(y[start:end], middle)[middle]))
+    return levels, medians
 
 
 def _end_slope(levels: Sequence[float], curve: NDArray[np.float64]) -> float:

@@ -43,6 +43,8 @@ def describe(
     if mirrored:
         # b is the mirrored a, turned: undo the mirror first.
         angle = float(np.degrees(np.arctan2(along[1], -along[0])))
+    if round(angle) == -180:
+        angle = 180.0
     quarter = round(angle / 90) % 4
     tilt = angle - 90 * round(angle / 90)
     found: list[tuple[Relation, str]] = []

@@ -67,7 +67,7 @@ class Residual:
         textured_share: the same as a share of all windows compared.
         agreeing: share of the textured windows whose correlation exceeds 0.8.
         disagreeing: share of the textured windows whose correlation is below 0.5.
-        plain_difference: largest difference of the raw luminance after a wide blur, grey levels.
+        plain_difference: largest difference of the raw luminance between 8×8 blocks, grey levels.
     """
 
     a: F32
@@ -150,7 +150,6 @@ def measure_residual(pair: AlignedPair) -> Residual:
         > 0
     )
     tiles = tile_agreement(left, right, mask, noise)
-    wide = np.abs(smoothed(raw_a, 4.0) - smoothed(raw_b, 4.0))
     return Residual(
         a=left,
         b=right,
@@ -163,8 +162,16 @@ def measure_residual(pair: AlignedPair) -> Residual:
         textured_share=tiles.textured / max(1, tiles.total),
         agreeing=tiles.agreeing,
         disagreeing=tiles.disagreeing,
-        plain_difference=float(wide[mask].max()),
+        plain_difference=_plain_difference(raw_a, raw_b, mask),
     )
+
+
+def _plain_difference(a: F32, b: F32, mask: Mask) -> float:
+    """Largest difference between the means of 8×8 blocks, grey levels."""
+    blocks = (max(1, mask.shape[1] // 8), max(1, mask.shape[0] // 8))
+    difference = cv2.resize(a - b, blocks, interpolation=cv2.INTER_AREA)
+    covered = cv2.resize(mask.astype(np.float32), blocks, interpolation=cv2.INTER_AREA) > 0.99
+    return float(np.abs(difference[covered]).max()) if covered.any() else 255.0
 
 
 def smoothed(image: F32, sigma: float = _BASE_BLUR) -> F32:

@@ -27,7 +27,7 @@ def verdict(verifier: Verifier, originals: dict[str, VerifyImage], edit: str) ->
         ("crop 0.5", Relation.CROPPED, "shows 50 % of the frame"),
         ("mirror", Relation.FLIPPED, "mirrored"),
         ("turn 90", Relation.ROTATED, "turned by 90°"),
-        ("turn 180", Relation.ROTATED, "180°"),
+        ("turn 180", Relation.ROTATED, "turned by 180°"),
         ("gamma 0.6", Relation.ADJUSTED, "brightness or colour"),
         ("grey", Relation.ADJUSTED, "brightness or colour"),
         ("blur 2", Relation.ADJUSTED, "sharpness"),

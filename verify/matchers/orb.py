@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import cv2
+import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from verify.matchers.base import (
     F32,
@@ -15,13 +17,14 @@ from verify.matchers.base import (
     Keypoints,
     Matches,
     matches_of,
-    mutual_nearest,
     stretched_contrast,
     to_grey,
     working_image,
 )
 
-_FEATURES = 1200
+Indices = NDArray[np.intp]
+
+_FEATURES = 1000
 _SCALE_FACTOR = 1.2
 _LEVELS = 9
 _RATIO = 0.85
@@ -34,7 +37,7 @@ class OrbMatcher:
     """ORB keypoints, mutual nearest neighbours in Hamming distance, ratio test."""
 
     name = "orb"
-    version = f"orb-1/opencv-{cv2.__version__}"
+    version = f"orb-2/opencv-{cv2.__version__}"
     licence = "Apache-2.0"
     is_rotation_invariant = True
 
@@ -43,7 +46,7 @@ class OrbMatcher:
         self.fingerprint = hashlib.sha256(f"{self.version}{parameters}".encode()).hexdigest()[:16]
 
     def detect(self, rgb: U8) -> Keypoints:
-        """Up to 1200 keypoints of an image, uint8 (h, w, 3)."""
+        """Up to 1000 keypoints of an image, uint8 (h, w, 3)."""
         working = working_image(to_grey(rgb))
         found: Any = ()
         descriptors: Any = None
@@ -74,9 +77,7 @@ class OrbMatcher:
 
     def match(self, a: Keypoints, b: Keypoints) -> Matches:
         """Mutual nearest neighbours that pass the ratio test."""
-        rows, columns, confidence = mutual_nearest(
-            hamming_distances(a.descriptors, b.descriptors), _RATIO
-        )
+        rows, columns, confidence = mutual_nearest_bits(a.descriptors, b.descriptors, _RATIO)
         return matches_of(a, b, rows, columns, confidence)
 
 
@@ -91,13 +92,28 @@ def _centred(found: Any) -> F32:
     return np.asarray(points + 0.5 * (scales[:, None] - 1.0), dtype=np.float32)
 
 
-def hamming_distances(a: U8, b: U8) -> F32:
-    """Hamming distances, float32 (n, m), of packed bit strings, uint8 (n, k) and (m, k).
+def mutual_nearest_bits(a: U8, b: U8, ratio: float) -> tuple[Indices, Indices, F32]:
+    """`mutual_nearest` for packed bit strings, uint8 (n, k) and (m, k).
 
-    One matrix product over ±1, exact in float32, is faster than OpenCV's two searches for the two
-    nearest from either side.
+    FAISS's exact Hamming search of the two nearest, from either side, takes a third of the time of
+    OpenCV's matcher and of a matrix product over ±1.
     """
-    signs_a, signs_b = (
-        np.unpackbits(bits, axis=1).astype(np.float32) * 2.0 - 1.0 for bits in (a, b)
-    )
-    return np.asarray((signs_a.shape[1] - signs_a @ signs_b.T) * 0.5, dtype=np.float32)
+    if min(len(a), len(b)) < 2:
+        empty = np.empty(0, np.intp)
+        return empty, empty, np.empty(0, np.float32)
+    (near_b, second_b, to_b), (_near_a, second_a, to_a) = _two_nearest(a, b), _two_nearest(b, a)
+    rows = np.flatnonzero(to_a[to_b] == np.arange(len(a)))
+    columns = to_b[rows]
+    nearest = near_b[rows]
+    second = np.minimum(second_b[rows], second_a[columns])
+    is_clear = nearest < ratio * second
+    confidence = 1.0 - nearest / np.maximum(second, 1e-6)
+    return rows[is_clear], columns[is_clear], np.asarray(confidence[is_clear], dtype=np.float32)
+
+
+def _two_nearest(queries: U8, base: U8) -> tuple[F32, F32, Indices]:
+    index = faiss.IndexBinaryFlat(8 * base.shape[1])
+    index.add(np.ascontiguousarray(base))
+    distances, ids = index.search(np.ascontiguousarray(queries), 2)
+    nearest, second = distances.T.astype(np.float32)
+    return nearest, second, np.asarray(ids[:, 0], dtype=np.intp)
