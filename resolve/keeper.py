@@ -12,15 +12,18 @@ from typing import Protocol
 
 import numpy as np
 
-from resolve.contest import Candidate, Contest
+from resolve.contest import F64, Candidate, Contest
 from resolve.groups import Choice, KnownVerdicts
-from resolve.keeper_rules import KEEPER_RULES, LAST_RULES, Rule
+from resolve.keeper_rules import KEEPER_RULES, LAST_RULES, NOT_FOR_WHOLE_POOLS
 from resolve.preference_rules import preference_rules
 from resolve.preferences import Preference
+from resolve.rule import Rule
 from verify.verdict import Verdict
 
 # Verdicts are read for the pairs of so many; larger pools have more witnesses than are needed.
 _LARGEST_CONTEST = 32
+# Groups never offer fewer of those that cover equally much.
+_ALL_TAKE_PART = 16
 _MOST_REASONS = 4
 
 
@@ -49,6 +52,25 @@ class KeeperRules:
         self._source = source
         self.rules = (*preference_rules(prefer), *rules)
 
+    def best_first(self, ids: Sequence[int]) -> list[int]:
+        """These images, the likely keepers first, as far as records and dates tell.
+
+        A contest takes only the first few of many that cover equally much. Were those not the best
+        ones, the original of a hundred lesser copies might not take part and go for one of them.
+        """
+        if len(ids) <= _ALL_TAKE_PART:
+            return [*ids]
+        contest = Contest([self._source.candidate(n) for n in ids], range(len(ids)), {})
+        everyone = np.arange(len(ids))
+        columns = [
+            _slacks_behind(rule.scores(contest, everyone), rule.slack)
+            for rule in self.rules
+            if rule.name not in NOT_FOR_WHOLE_POOLS
+        ]
+        # Stable, and the last key counts first.
+        order = np.lexsort(columns[::-1])
+        return [ids[place] for place in order]
+
     def choose(
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> Choice:
@@ -72,6 +94,14 @@ class KeeperRules:
         contest = Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
         winner, deciding = elect(contest, self.rules)
         return Choice(ids[winner], explain(contest, winner, deciding, self.rules))
+
+
+def _slacks_behind(scores: F64, slack: float) -> F64:
+    """How many slacks each is behind the best, whole numbers; who is not known is not behind."""
+    if np.isnan(scores).all():
+        return np.zeros(len(scores))
+    behind = np.nan_to_num(np.nanmax(scores) - scores, nan=0.0)
+    return np.floor(behind / slack) if slack else behind
 
 
 def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from resolve.blobs import SAME_AGE_SECONDS
 from resolve.contest import Candidate, Contest
-from resolve.keeper_rules import F64, Places, Rule
 from resolve.preferences import Preference, PreferenceKind, normalised_format
+from resolve.rule import F64, Places, Rule
 
 _SAME_SIZE = 0.1
 

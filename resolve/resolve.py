@@ -208,7 +208,7 @@ def resolve(
             set(part.low.tolist()) | set(part.high.tolist()),
             key=lambda image_id: catalog.record(image_id).digest,
         )
-        groups += group_pool(ids, part, verdicts, judge, constraints)
+        groups += group_pool(judge.best_first(ids), part, verdicts, judge, constraints)
         done += len(part)
         listener.on_progress(
             ResolveProgress("grouping", done, len(links), linked.relations, len(groups))

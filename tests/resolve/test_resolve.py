@@ -17,7 +17,7 @@ from resolve.lists import write_lists
 from resolve.resolve import Resolution, ResolveOptions, ResolveProgress, resolve
 from storage.catalog import Catalog
 from storage.errors import UsageError
-from storage.records import ImageRecord
+from storage.records import ImageRecord, Metadata
 from tests.resolve.invented import (
     DAY,
     UNRELATED,
@@ -208,6 +208,27 @@ def test_what_is_preferred_stays(invented: Make, tmp_path: Path, rule: str, stay
     outcome = _lists(catalog, {(1, 2): copy()}, tmp_path, prefer=(rule,))
     assert outcome[stays] == ""
     assert set(outcome.values()) == {"", stays}
+
+
+@pytest.mark.parametrize(
+    "best", [{"width": 2000, "height": 1600}, {"jpeg_quality": 98}, {"metadata": True}]
+)
+@pytest.mark.parametrize("place", [1, 37, 60])
+def test_the_best_of_many_that_cover_each_other_stays_wherever_it_is(
+    invented: Make, best: dict[str, object], place: int
+) -> None:
+    plain: dict[str, object] = {"width": 1500, "height": 1200, "jpeg_quality": 60}
+    if "metadata" in best:
+        best = {"metadata": Metadata(taken_at="2020:01:01", camera="Canon", has_exif=True)}
+    # The digest orders the pool: the best is made to come at that place.
+    names = sorted((str(n) for n in range(60)), key=lambda name: record(name).digest)
+    images = [
+        image(f"/p/{name}.jpg", record_=record(name, **(plain | (best if n == place else {}))))  # type: ignore[arg-type]
+        for n, name in enumerate(names, start=1)
+    ]
+    told = {(a, b): copy() for a in range(1, 61) for b in range(a + 1, 61)}
+    resolution = _resolve(invented(*images), told)
+    assert [group.keeper for group in resolution.groups] == [place]
 
 
 def test_a_preferred_crop_does_not_stand_for_the_whole(invented: Make, tmp_path: Path) -> None:

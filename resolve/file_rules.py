@@ -1,0 +1,156 @@
+"""Rules about how a picture was saved: generations, compression, metadata, age, name."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from resolve.blobs import SAME_AGE_SECONDS
+from resolve.contest import Contest
+from resolve.rule import F64, Places, Rule, formats, others, printable, span
+from storage.records import ImageRecord
+
+_GRID_SEEN = 0.05
+_LEAST_GRID = 0.02
+_SAME_QUALITY = 3.0
+_SAME_GRID = 0.1
+_SAME_SHARPNESS = 0.03
+_LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
+_CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))
+
+
+def _generation(contest: Contest, places: Places) -> F64:
+    """0 for what was saved again from a JPEG that is among the candidates, else 1."""
+    grids = contest.quality("blockiness")
+    qualities = contest.quality("jpeg_quality")
+    seen = grids[qualities > 0]
+    limit = _GRID_SEEN
+    if seen.size and seen.max() > _LEAST_GRID:
+        limit = min(limit, max(_LEAST_GRID, 0.5 * float(seen.max())))
+    derived = (grids > limit) & (qualities == 0)
+    for n in np.flatnonzero(qualities > 0):
+        derived[n] |= _was_saved_again(contest, int(n))
+    return np.where(derived, 0.0, 1.0)[places]
+
+
+def _was_saved_again(contest: Contest, place: int) -> bool:
+    """True when a JPEG has the grid and the detail of one of lower quality.
+
+    Saved at a higher quality it keeps the traces of the lower. Had the lower one been made from it,
+    its grid would be clearly stronger.
+    """
+    own = contest.records[place].quality
+    for record in contest.records:
+        other = record.quality
+        if (
+            0 < other.jpeg_quality < own.jpeg_quality - _SAME_QUALITY
+            and other.blockiness > _LEAST_GRID
+            and abs(np.log(max(own.blockiness, 1e-3) / other.blockiness)) < _SAME_GRID
+            and abs(np.log((1 + own.sharpness) / (1 + other.sharpness))) < _SAME_SHARPNESS
+        ):
+            return True
+    return False
+
+
+def _generation_words(contest: Contest, winner: int, losers: Places) -> str:
+    names = formats(contest, losers)
+    return f"first generation; {others(contest, losers)} ({names}) saved again from a JPEG"
+
+
+def _compression(contest: Contest, places: Places) -> F64:
+    return np.array([_saved_quality(contest.records[n]) for n in places])
+
+
+def _saved_quality(record: ImageRecord) -> float:
+    """On the scale of JPEG's quality; unknown for formats that do not say."""
+    if record.quality.jpeg_quality > 0:
+        return float(record.quality.jpeg_quality)
+    return 100.0 if record.format in _LOSSLESS else float("nan")
+
+
+def _compression_words(contest: Contest, winner: int, losers: Places) -> str:
+    low = [_saved_quality(contest.records[n]) for n in losers]
+    return (
+        f"least compressed: {_saved_as(contest.records[winner])}, "
+        f"{others(contest, losers)} {span([round(value) for value in low], '')}"
+    )
+
+
+def _saved_as(record: ImageRecord) -> str:
+    quality = record.quality.jpeg_quality
+    return f"{record.format} quality {quality}" if quality else f"{record.format}, lossless"
+
+
+def _camera_data(contest: Contest, places: Places) -> F64:
+    """What a camera writes; whoever still has it was not saved by a program that dropped it."""
+    scores = []
+    for record in (contest.records[n] for n in places):
+        data = record.metadata
+        scores.append(2.0 * bool(data.taken_at or data.camera) + 0.5 * data.has_icc)
+    return np.array(scores)
+
+
+def _metadata(contest: Contest, places: Places) -> F64:
+    """The rest of it; a program's name without a camera's is a sign of editing."""
+    scores = []
+    for record in (contest.records[n] for n in places):
+        data = record.metadata
+        scores.append(
+            0.5 * bool(data.taken_at and data.camera)
+            + 0.5 * data.has_gps
+            + 0.5 * data.has_exif
+            - 0.5 * bool(data.software and not data.camera)
+        )
+    return np.array(scores)
+
+
+def _metadata_words(contest: Contest, winner: int, losers: Places) -> str:
+    data = contest.records[winner].metadata
+    told = [printable(text) for text in (data.camera, data.taken_at) if text]
+    return f"camera data intact ({', '.join(told)})" if told else "most of its metadata intact"
+
+
+def _camera_format(contest: Contest, places: Places) -> F64:
+    """Cameras write JPEG, HEIF and TIFF; web services write WebP, AVIF and GIF."""
+    ranks = {"GIF": 0.0, "WEBP": 1.0, "AVIF": 1.0}
+    default = dict.fromkeys(_CAMERA_FORMATS, 2.0)
+    return np.array([(default | ranks).get(contest.records[n].format, 1.5) for n in places])
+
+
+def _camera_format_words(contest: Contest, winner: int, losers: Places) -> str:
+    return (
+        f"saved as {contest.records[winner].format}; "
+        f"{others(contest, losers)} as {formats(contest, losers)}"
+    )
+
+
+def _age(contest: Contest, places: Places) -> F64:
+    days = np.array([contest.candidates[n].last_modified for n in places]) / SAME_AGE_SECONDS
+    return -days
+
+
+def _age_words(contest: Contest, winner: int, losers: Places) -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime(contest.candidates[winner].last_modified))
+    return f"oldest file: {day}"
+
+
+def _name(contest: Contest, places: Places) -> F64:
+    keys = [(len(contest.candidates[n].uri), contest.candidates[n].uri) for n in places]
+    order = sorted(range(len(places)), key=lambda number: keys[number])
+    ranks = np.empty(len(places))
+    ranks[order] = -np.arange(len(places), dtype=np.float64)
+    return ranks
+
+
+def _name_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "as good as the others; first by name"
+
+
+CAMERA_DATA = Rule("camera_data", _camera_data, 0.4, _metadata_words)
+GENERATION = Rule("generation", _generation, 0.5, _generation_words)
+COMPRESSION = Rule("compression", _compression, _SAME_QUALITY, _compression_words)
+METADATA = Rule("metadata", _metadata, 0.4, _metadata_words)
+CAMERA_FORMAT = Rule("camera_format", _camera_format, 0.4, _camera_format_words)
+AGE = Rule("age", _age, 1.0, _age_words)
+NAME = Rule("name", _name, 0.5, _name_words)

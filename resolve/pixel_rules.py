@@ -1,0 +1,208 @@
+"""Rules about the picture itself: frame, marks, detail, colour, tone, noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from resolve.contest import Contest
+from resolve.rule import F64, Places, Rule, others, size_words, sizes_words
+from storage.records import ImageRecord
+
+# 10 % of the pixels: crops of a few rows and rounding of resizes are no difference in resolution.
+_SAME_RESOLUTION = float(-np.log(0.9))
+_NO_TEXTURE_BANDWIDTH = 0.02
+# Noise and the edges of JPEG's blocks are signal up to the Nyquist frequency to a measure of
+# bandwidth: at quality 60 and below, a soft picture measured as sharp to the last pixel.
+_NOISIER = 1.5
+_NOISE_FLOOR = 1.0
+_COARSE_JPEG = 70.0
+_STRONG_GRID = 0.45
+_SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
+_ENLARGED = 1.3
+_GREY_BELOW = 0.15
+_COLOUR_FROM = 6.0
+
+
+def _frame(contest: Contest, places: Places) -> F64:
+    return -contest.missing_share()[places]
+
+
+def _frame_words(contest: Contest, winner: int, losers: Places) -> str:
+    missing = float(contest.missing_share()[losers].max())
+    return f"shows the whole frame; {others(contest, losers)} up to {100 * missing:.0f} % less"
+
+
+def _clean(contest: Contest, places: Places) -> F64:
+    return -contest.worst_measured("overlay_on_a", "border_on_a")[places]
+
+
+def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
+    found = [
+        word
+        for name, word in (
+            ("overlay_on_a", "text or a mark on it"),
+            ("border_on_a", "a border"),
+        )
+        if contest.worst_measured(name)[losers].max() > contest.worst_measured(name)[winner] + 0.003
+    ]
+    has = "has" if len(losers) == 1 else "have"
+    return f"clean; {others(contest, losers)} {has} {' or '.join(found) or 'something added'}"
+
+
+def _detail(contest: Contest, places: Places) -> F64:
+    """Logarithm of the pixels that carry detail: an enlarged copy has no more than its source."""
+    bandwidth = np.array([_linear_detail(record) for record in contest.records])
+    noise = contest.quality("noise")
+    quality = contest.quality("jpeg_quality")
+    misleading = (
+        (noise > _NOISIER * float(np.median(noise)) + _NOISE_FLOOR)
+        | ((quality > 0) & (quality < _COARSE_JPEG))
+        | (contest.quality("blockiness") > _STRONG_GRID)
+    )
+    size = np.array([np.sqrt(record.width * record.height) for record in contest.records])
+    detail = size * bandwidth
+    if misleading.any() and not misleading.all():
+        detail[misleading] = np.minimum(detail[misleading], np.median(detail[~misleading]))
+    return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
+
+
+def _linear_detail(record: ImageRecord) -> float:
+    quality = record.quality
+    if quality.bandwidth <= _NO_TEXTURE_BANDWIDTH:
+        return 1.0
+    if quality.measured_scale >= 0.99:
+        return quality.bandwidth
+    # Measured on a reduced decode: detail up to its limit says nothing about what is beyond.
+    return 1.0 if quality.bandwidth > 0.9 else quality.bandwidth * quality.measured_scale
+
+
+def _detail_words(contest: Contest, winner: int, losers: Places) -> str:
+    pixels = np.array([record.width * record.height for record in contest.records])
+    if pixels[losers].max() > 0.95 * pixels[winner]:
+        larger = losers[np.argmax(pixels[losers])]
+        return (
+            f"most detail: {size_words(contest, winner)}; {size_words(contest, int(larger))} "
+            f"{'was enlarged' if pixels[larger] > 1.1 * pixels[winner] else 'is softer'}"
+        )
+    sizes = sizes_words(contest, losers)
+    return f"largest: {size_words(contest, winner)}, {others(contest, losers)} {sizes}"
+
+
+def _native(contest: Contest, places: Places) -> F64:
+    """0 for pictures that are enlarged copies of another of the same detail, else 1.
+
+    Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
+    pixel. If the smaller is soft too, it was made by reducing a soft original.
+    """
+    everyone = np.arange(len(contest))
+    detail = _detail(contest, everyone)
+    pixels = np.array([record.width * record.height for record in contest.records])
+    finest = np.array([_linear_detail(record) for record in contest.records])
+    source = finest >= _SHARP_TO_THE_PIXEL
+    enlarged = np.array(
+        [
+            finest[n] < _SOFT
+            and (
+                source
+                & (pixels[n] > _ENLARGED * pixels)
+                & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION)
+            ).any()
+            for n in everyone
+        ]
+    )
+    return np.where(enlarged, 0.0, 1.0)[places]
+
+
+def _native_words(contest: Contest, winner: int, losers: Places) -> str:
+    pixels = [contest.records[n].width * contest.records[n].height for n in losers]
+    larger = int(losers[int(np.argmax(pixels))])
+    return (
+        f"not enlarged: {size_words(contest, winner)}; {size_words(contest, larger)} shows no more"
+    )
+
+
+def _pixels(contest: Contest, places: Places) -> F64:
+    return np.log([max(1, contest.records[n].width * contest.records[n].height) for n in places])
+
+
+def _colour(contest: Contest, places: Places) -> F64:
+    values = contest.quality("colourfulness")
+    most = float(values.max())
+    if most < _COLOUR_FROM:
+        return np.zeros(len(places))
+    return np.asarray(values > _GREY_BELOW * most, dtype=np.float64)[places]
+
+
+def _colour_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"in colour; {others(contest, losers)} {'is' if len(losers) == 1 else 'are'} grey"
+
+
+def _orientation(contest: Contest, places: Places) -> F64:
+    return contest.same_orientation()[places]
+
+
+def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"the way round that most are; {others(contest, losers)} turned or mirrored"
+
+
+def _tone(contest: Contest, places: Places) -> F64:
+    return -np.log(2.0 + contest.tone_distance())[places]
+
+
+def _tone_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "brightness and colour nearest to all the others"
+
+
+def _untouched_tone(contest: Contest, places: Places) -> F64:
+    return -(contest.quality("histogram_gaps") + contest.quality("clipped"))[places]
+
+
+def _untouched_tone_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"full range of tones; {others(contest, losers)} stretched or clipped"
+
+
+def _typical_detail(contest: Contest, places: Places) -> F64:
+    """How near noise and sharpness are to the middle of those in the running.
+
+    Noise, blur and sharpening each move one copy away from what the others have in common.
+    """
+    if len(places) < 3:
+        return np.full(len(places), np.nan)
+    noise = np.log(1.0 + contest.quality("noise")[places])
+    sharpness = 0.5 * np.log(1.0 + contest.quality("sharpness")[places])
+    away = np.maximum(np.abs(noise - np.median(noise)), np.abs(sharpness - np.median(sharpness)))
+    return np.asarray(-away)
+
+
+def _typical_detail_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"grain and sharpness as in most; {others(contest, losers)} blurred, sharpened or noisy"
+
+
+def _low_noise(contest: Contest, places: Places) -> F64:
+    return -np.log(1.0 + contest.quality("noise")[places])
+
+
+def _low_noise_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "least noise"
+
+
+def _sharpness(contest: Contest, places: Places) -> F64:
+    return np.log(1.0 + contest.quality("sharpness")[places])
+
+
+def _sharpness_words(contest: Contest, winner: int, losers: Places) -> str:
+    return "sharpest"
+
+
+FRAME = Rule("frame", _frame, 0.012, _frame_words)
+CLEAN = Rule("clean", _clean, 0.003, _clean_words)
+DETAIL = Rule("detail", _detail, _SAME_RESOLUTION, _detail_words)
+NATIVE = Rule("native", _native, 0.5, _native_words)
+PIXELS = Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words)
+COLOUR = Rule("colour", _colour, 0.5, _colour_words)
+ORIENTATION = Rule("orientation", _orientation, 0.5, _orientation_words)
+TONE = Rule("tone", _tone, 0.15, _tone_words)
+UNTOUCHED_TONE = Rule("untouched_tone", _untouched_tone, 0.05, _untouched_tone_words)
+TYPICAL_DETAIL = Rule("typical_detail", _typical_detail, 0.10, _typical_detail_words)
+LOW_NOISE = Rule("low_noise", _low_noise, 0.10, _low_noise_words)
+SHARPNESS = Rule("sharpness", _sharpness, 0.05, _sharpness_words)
