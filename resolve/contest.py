@@ -111,8 +111,9 @@ class Contest:
         return missing
 
     def tone_distance(self) -> F64:
-        """For each candidate the median difference in tone and colour to the others, grey levels.
+        """For each candidate the mean difference in tone and colour to the others, grey levels.
 
+        The largest of three or more does not count: one pair measured wrongly must not decide.
         NaN where fewer than two others were compared with it: two pictures differ equally from
         each other. Copies edited independently all lie near the original they were made from, so
         the smallest is likely the original (the medoid).
@@ -120,7 +121,8 @@ class Contest:
         distances = np.full(len(self), np.nan)
         for n, verdicts in self.copies.items():
             if len(verdicts) >= 2:
-                distances[n] = np.median([_tone_distance(verdict) for verdict in verdicts.values()])
+                found = sorted(_tone_distance(verdict) for verdict in verdicts.values())
+                distances[n] = np.mean(found[:-1] if len(found) >= 3 else found)
         return distances
 
     def same_orientation(self) -> F64:
@@ -163,7 +165,8 @@ def _outside(verdict: Verdict, side: str) -> float:
 def _tone_distance(verdict: Verdict) -> float:
     if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS):
         return 0.0
-    saturation = max(0.05, verdict.measurements.get("saturation", 1.0))
+    # A grey copy says nothing of colour beyond that it has none.
+    saturation = max(0.3, verdict.measurements.get("saturation", 1.0))
     return (
         abs(verdict.measurements.get("tone_change", 0.0))
         + abs(verdict.measurements.get("colour_shift", 0.0))

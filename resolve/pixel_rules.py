@@ -62,7 +62,8 @@ def _detail(contest: Contest, places: Places) -> F64:
     size = np.array([np.sqrt(record.width * record.height) for record in contest.records])
     detail = size * bandwidth
     if misleading.any() and not misleading.all():
-        detail[misleading] = np.minimum(detail[misleading], np.median(detail[~misleading]))
+        # They cannot win by it; nor do they lose by it, for an original may well be the grainiest.
+        detail[misleading] = np.minimum(detail[misleading], np.max(detail[~misleading]))
     return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
 
 
