@@ -30,6 +30,7 @@ class Thresholds:
             instead.
         min_agreement: share of textured windows that agree (correlation over 0.8).
         max_disagreement: share of textured windows that contradict (correlation below 0.5).
+        min_worst_window: correlation that every window of a character's size must reach.
         max_noise: robust deviation of the residual, grey levels.
         max_unexplained: changed pixels that need no explanation, as a share.
         max_colour_residual: 99th percentile of the colour left after the fit, grey levels.
@@ -54,6 +55,7 @@ class Thresholds:
     min_thumbnail_share: float = 0.2
     min_agreement: float = 0.90
     max_disagreement: float = 0.02
+    min_worst_window: float = 0.80
     max_noise: float = 9.0
     max_unexplained: float = 0.0
     max_colour_residual: float = 28.0
@@ -78,6 +80,7 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
     Strictness.BALANCED: Thresholds(
         min_agreement=0.85,
         max_disagreement=0.05,
+        min_worst_window=0.75,
         max_two_sidedness=0.10,
         max_paper=0.55,
         max_paper_around=0.65,
@@ -88,6 +91,7 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
     Strictness.LOOSE: Thresholds(
         min_agreement=0.80,
         max_disagreement=0.08,
+        min_worst_window=0.70,
         max_noise=12.0,
         max_two_sidedness=0.15,
         max_opposed=0.08,

@@ -30,7 +30,7 @@ from verify.verdict import Relation, Verdict
 
 U8 = NDArray[np.uint8]
 
-VERIFIER_VERSION = "2"
+VERIFIER_VERSION = "3"
 _COLOUR_SPREAD = 6.0
 _GREY = 0.15
 _ALIGNED = 0.97
@@ -173,6 +173,8 @@ class Verifier:
             return "the pictures differ all over"
         if changes.agreement_elsewhere < limits.min_agreement:
             return "the details do not agree"
+        if changes.worst_elsewhere < limits.min_worst_window:
+            return "a small detail is another one"
         if evidence.colour.residual > limits.max_colour_residual:
             return "something has another colour"
         if changes.changed_share <= limits.max_unexplained:
@@ -297,6 +299,7 @@ def _measurements(evidence: Evidence) -> dict[str, float]:
         "coarse_agreement": evidence.proposal.agreement,
         "agreement": changes.agreement_elsewhere,
         "disagreement": residual.disagreeing,
+        "worst_window": changes.worst_elsewhere,
         "textured_tiles": float(residual.textured_tiles),
         "noise": residual.noise,
         "blur": residual.blur,

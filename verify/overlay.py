@@ -21,7 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.photometry import is_flat, luminance
-from verify.residual import F32, AlignedPair, Mask, Residual, gradient, tile_agreement
+from verify.residual import (
+    F32,
+    AlignedPair,
+    Mask,
+    Residual,
+    gradient,
+    tile_agreement,
+    worst_window,
+)
 
 U8 = NDArray[np.uint8]
 
@@ -51,9 +59,11 @@ class Changes:
         ink_in_clean: share of the changed pixels of the cleaner image that have the colour of what
             is laid over the other: a thing that moved leaves its colour in both.
         paper_a, paper_b: how much of a's (b's) picture is like paper: the larger of the share that
-            is flat to the last grey level and the share close to the commonest grey level.
+            is flat to the last grey level and the share close to the commonest grey level. 0 when
+            nothing changed.
         paper_around: share that is flat close to the changed places, of the cleaner image.
         agreement_elsewhere: share of textured windows away from the places that agree.
+        worst_elsewhere: lowest correlation of a window of a character's size away from the places.
     """
 
     places: int
@@ -71,6 +81,7 @@ class Changes:
     paper_b: float
     paper_around: float
     agreement_elsewhere: float
+    worst_elsewhere: float
 
     @property
     def overlay_is_on_b(self) -> bool:
@@ -93,13 +104,13 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     mask = residual.mask
     compared = max(1, int(mask.sum()))
     if not residual.unexplained.any():
-        return _no_changes(residual.agreeing)
+        return _no_changes(residual)
     joined = cv2.dilate(residual.unexplained.astype(np.uint8), np.ones((_JOIN, _JOIN), np.uint8))
     count, labels, boxes, _centres = cv2.connectedComponentsWithStats(joined)
     pixels = np.bincount(labels[residual.unexplained], minlength=count)
     real = [i for i in range(1, count) if pixels[i] >= _MIN_PIXELS]
     if not real:
-        return _no_changes(residual.agreeing)
+        return _no_changes(residual)
     flat_a, flat_b = is_flat(luminance(pair.a)), is_flat(luminance(pair.b))
     paper_a = max(float(flat_a[mask].mean()), _commonest_share(residual.a, mask))
     paper_b = max(float(flat_b[mask].mean()), _commonest_share(residual.b, mask))
@@ -147,6 +158,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         paper_b=paper_b,
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
         agreement_elsewhere=_agreement_outside(residual, region),
+        worst_elsewhere=worst_window(residual.a, residual.b, mask & ~region),
     )
 
 
@@ -192,7 +204,7 @@ def _balance(one: float, other: float) -> float:
     return min(one, other) / most if most > 0 else 0.0
 
 
-def _no_changes(agreement: float) -> Changes:
+def _no_changes(residual: Residual) -> Changes:
     return Changes(
         places=0,
         changed_share=0.0,
@@ -208,7 +220,8 @@ def _no_changes(agreement: float) -> Changes:
         paper_a=0.0,
         paper_b=0.0,
         paper_around=0.0,
-        agreement_elsewhere=agreement,
+        agreement_elsewhere=residual.agreeing,
+        worst_elsewhere=worst_window(residual.a, residual.b, residual.mask),
     )
 
 

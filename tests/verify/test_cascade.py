@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.verify.edits import CHAINS, EDITS, OVERLAYS, Edit, chain, crop, jpeg, resize, text
 from tests.verify.gallery import PHOTOGRAPHS, indexed, photograph
-from tests.verify.lookalikes import FAMILIES
+from tests.verify.lookalikes import FAMILIES, labels_with_one_changed_digit
 from verify.calibration import Strictness
 from verify.cascade import Verifier, VerifyImage
 from verify.geometry import corners, project, size_of
@@ -175,6 +175,15 @@ def test_pictures_that_look_alike_are_different(
         assert not verdict.a_covers_b
         assert not verdict.b_covers_a
         assert verdict.reason
+
+
+@pytest.mark.parametrize("seed", [5, 21, 29])
+def test_a_digit_of_ten_pixels_is_seen_to_be_another(verifier: Verifier, seed: int) -> None:
+    labels = labels_with_one_changed_digit(np.random.default_rng(seed), 3, [])
+    small = chain(resize(0.6), jpeg(75))
+    for first, second in combinations(labels, 2):
+        a, b = indexed(first, quality=92), indexed(small(second, np.random.default_rng(0)))
+        assert not verifier.verify(a, b).is_copy
 
 
 @pytest.mark.parametrize("strictness", [Strictness.BALANCED, Strictness.LOOSE])

@@ -78,10 +78,11 @@ def test_another_line_on_a_chart_leaves_its_colour_in_both() -> None:
 
 
 def test_a_page_is_like_paper_and_a_photograph_is_not() -> None:
-    page = pages_with_one_changed_line(random(), 1, [])[0]
+    first, second = pages_with_one_changed_line(random(), 2, [])
+    assert changes(first, second).paper_a > LIMITS.max_paper
     photo = photograph("coffee.png")
-    assert changes(page, page).paper_a > LIMITS.max_paper
-    assert changes(photo, photo).paper_a < LIMITS.max_paper
+    marked = OVERLAYS["text"](photo, random())
+    assert changes(photo, marked).paper_a < LIMITS.max_paper
 
 
 def test_a_word_missing_on_a_page_is_surrounded_by_paper() -> None:

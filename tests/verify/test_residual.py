@@ -22,6 +22,7 @@ from verify.residual import (
     coarse_agreement,
     measure_residual,
     tile_agreement,
+    worst_window,
 )
 
 U8 = NDArray[np.uint8]
@@ -163,6 +164,24 @@ def test_a_plain_difference_is_seen_without_texture() -> None:
     patched = grey.copy()
     patched[80:120, 100:160] += 6
     assert compared(grey, patched).plain_difference == pytest.approx(6, abs=0.5)
+
+
+@pytest.mark.parametrize("edit", ["jpeg 30", "resize 0.5", "gamma 1.6", "sharpen", "noise 8"])
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
+def test_every_window_of_a_copy_looks_like_the_original(name: str, edit: str) -> None:
+    picture = photograph(name)
+    residual = compared(picture, EDITS[edit](picture, random()))
+    assert worst_window(residual.a, residual.b, residual.mask) > 0.85
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_digit_makes_a_window_of_its_size_look_different(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    first, second = labels_with_one_changed_digit(generator, 2, [])
+    residual = compared(first, EDITS["jpeg 60"](EDITS["resize 0.75"](second, generator), generator))
+    assert worst_window(residual.a, residual.b, residual.mask) < 0.8
+    nowhere = np.zeros_like(residual.mask)
+    assert worst_window(residual.a, residual.b, nowhere) == 1
 
 
 def test_windows_outside_the_mask_do_not_count() -> None:
