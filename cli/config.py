@@ -91,7 +91,7 @@ class Settings:
     device: str = "auto"
     top: int = 10
     verify: bool = True
-    matcher: tuple[Choice, ...] = (Choice("orb"), Choice("sift"))
+    matcher: tuple[Choice, ...] = (Choice("orb"),)
     out: Path = Path("dedup-lists")
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()

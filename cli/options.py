@@ -44,7 +44,7 @@ MatcherOption = Annotated[
         "--matcher",
         metavar="NAME[=PATH]",
         help="Keypoint matcher, and its weights; repeat to try several in order: orb, sift, "
-        "loftr, keynet, xfeat, disk-lightglue. Default: orb, then sift",
+        "loftr, keynet, xfeat, disk-lightglue. Default: orb",
     ),
 ]
 RuntimeOption = Annotated[

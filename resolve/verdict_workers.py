@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 import cv2
+import faiss
 
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from search.candidates import CandidatePair
@@ -135,6 +136,8 @@ class _Worker:
 def _start_worker(catalog: Path, make_verifier: VerifierFactory) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    # One worker, one core: the pool is the parallelism.
+    faiss.omp_set_num_threads(1)
     _Worker.verdicts = CachedVerdicts(
         Catalog.open_reader(catalog),
         make_verifier(),
