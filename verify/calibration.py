@@ -43,6 +43,9 @@ class Thresholds:
         min_overlay_extent: longer side of the changed places over the frame.
         max_paper: how much of the clean picture is like paper.
         max_paper_around: the same around the changed places.
+        min_print_side: longer side of the grid on which print may be compared, pixels: on fewer,
+            one digit looks like another. (Labels that differ in a digit, shrunk: 0 of 90 pairs
+            taken for copies at 360 pixels, 4 at 300, 28 at 210.)
         max_plain_difference: for pictures without texture, grey levels after a wide blur.
         max_plain_noise: for pictures without texture, robust deviation of the residual.
         max_resolution_loss: how much finer the deleted image may be than its keeper, as a length.
@@ -55,7 +58,7 @@ class Thresholds:
     min_thumbnail_share: float = 0.2
     min_agreement: float = 0.90
     max_disagreement: float = 0.02
-    min_worst_window: float = 0.80
+    min_worst_window: float = 0.84
     max_noise: float = 9.0
     max_unexplained: float = 0.0
     max_colour_residual: float = 28.0
@@ -69,6 +72,7 @@ class Thresholds:
     min_overlay_extent: float = 0.30
     max_paper: float = 0.50
     max_paper_around: float = 0.55
+    min_print_side: int = 400
     max_plain_difference: float = 2.5
     max_plain_noise: float = 2.5
     max_resolution_loss: float = 1.35
@@ -78,6 +82,7 @@ class Thresholds:
 THRESHOLDS: dict[Strictness, Thresholds] = {
     Strictness.SAFE: Thresholds(),
     Strictness.BALANCED: Thresholds(
+        min_print_side=300,
         min_agreement=0.85,
         max_disagreement=0.05,
         min_worst_window=0.75,
@@ -89,6 +94,7 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
         max_softness=2.5,
     ),
     Strictness.LOOSE: Thresholds(
+        min_print_side=0,
         min_agreement=0.80,
         max_disagreement=0.08,
         min_worst_window=0.70,

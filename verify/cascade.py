@@ -22,7 +22,7 @@ from verify.calibration import THRESHOLDS, Strictness, Thresholds
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.matchers.base import Matcher
-from verify.overlay import Changes, find_changes
+from verify.overlay import Changes, find_changes, paper_share
 from verify.photometry import ColourFit, fit_colour
 from verify.relation import describe
 from verify.residual import Residual, align_pixels, measure_residual
@@ -30,10 +30,12 @@ from verify.verdict import Relation, Verdict
 
 U8 = NDArray[np.uint8]
 
-VERIFIER_VERSION = "3"
+VERIFIER_VERSION = "4"
 _COLOUR_SPREAD = 6.0
 _GREY = 0.15
 _ALIGNED = 0.97
+# Above this, print is always legible enough: no row of the table asks for more.
+_PRINT_SIDE = 480
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +63,8 @@ class Evidence:
     share_a: FrameShare
     share_b: FrameShare
     scale: float
+    grid_side: int
+    paper: float
 
 
 class Verifier:
@@ -113,6 +117,7 @@ class Verifier:
         pair = align_pixels(a.rgb, b.rgb, homography)
         if pair is None:
             return None
+        grid_side = max(pair.mask.shape)
         residual = measure_residual(pair)
         changes = find_changes(pair, residual)
         colour = fit_colour(pair.a, pair.b, residual.mask & ~residual.unexplained)
@@ -125,6 +130,8 @@ class Verifier:
             share_a=frame_share(a.rgb, size_of(b.rgb), homography),
             share_b=frame_share(b.rgb, size_of(a.rgb), inverse(homography)),
             scale=_full_scale(a, b, homography),
+            grid_side=grid_side,
+            paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
         )
 
     def judge(self, a: VerifyImage, b: VerifyImage, evidence: Evidence) -> Verdict:
@@ -169,6 +176,8 @@ class Verifier:
             return "only the first of several frames was compared"
         if not _has_texture(residual, limits):
             return self._doubt_without_texture(evidence, limits)
+        if evidence.grid_side < limits.min_print_side and evidence.paper > limits.max_paper:
+            return "too small to tell one print from another"
         if residual.noise > limits.max_noise:
             return "the pictures differ all over"
         if changes.agreement_elsewhere < limits.min_agreement:

@@ -162,6 +162,15 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     )
 
 
+def paper_share(pair: AlignedPair, residual: Residual) -> float:
+    """How much of the more paper-like of the two is like paper, 0..1; see `Changes`."""
+    mask = residual.mask
+    return max(
+        max(float(is_flat(luminance(rgb))[mask].mean()), _commonest_share(grey, mask))
+        for rgb, grey in ((pair.a, residual.a), (pair.b, residual.b))
+    )
+
+
 def _commonest_share(grey: F32, mask: Mask) -> float:
     """Share of the pixels within 10 grey levels of the commonest one."""
     counts = np.bincount(np.clip(grey[mask], 0, 255).astype(np.int64), minlength=256)
