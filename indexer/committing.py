@@ -40,7 +40,8 @@ class Committer:
     Attributes:
         batch_size: images embedded at once.
         commit_every: blobs per transaction.
-        commit_seconds: a transaction is not put off for longer than this.
+        commit_seconds: neither a transaction nor an image that waits for others to fill its batch
+            is put off for longer than this.
     """
 
     catalog: Catalog
@@ -52,6 +53,7 @@ class Committer:
     commit_every: int
     commit_seconds: float
     _to_embed: list[DescribedBlob] = field(default_factory=list)
+    _embed_before: float = 0.0
     _batch: CatalogBatch = field(default_factory=CatalogBatch)
     _in_batch: list[bytes] = field(default_factory=list)
     _undecodable: list[tuple[bytes, str]] = field(default_factory=list)
@@ -64,6 +66,8 @@ class Committer:
                 self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
                 self._undecodable.append((outcome.digest, outcome.reason))
             case DescribedBlob():
+                if not self._to_embed:
+                    self._embed_before = time.monotonic() + self.commit_seconds
                 self._to_embed.append(outcome)
                 if len(self._to_embed) >= self.batch_size:
                     self.embed()
@@ -71,7 +75,6 @@ class Committer:
                 self._batch.indexed.append(
                     IndexedBlob(outcome.blob, outcome.source.uri, outcome.digest)
                 )
-                self.counts.unchanged += 1
             case Alias():
                 # A commit may have been ahead of the queue.
                 if self.in_flight.take_alias(outcome):
@@ -87,6 +90,9 @@ class Committer:
 
     def commit_if_due(self) -> None:
         """Commits when the batch is full or old."""
+        # Measured from the first image: where embedding is the slowest stage batches are full.
+        if self._to_embed and time.monotonic() >= self._embed_before:
+            self.embed()
         waiting = len(self._batch.indexed) + len(self._batch.unreadable)
         is_old = time.monotonic() - self._last_commit >= self.commit_seconds
         if waiting >= self.commit_every or (is_old and (waiting or self._batch.removed)):

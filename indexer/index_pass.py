@@ -39,6 +39,9 @@ from storage.source import Source
 
 _IDLE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.25
+# How long a run that ends early waits for reads and listings under way, in all. A source on the
+# network may stall for minutes; its threads are left behind and do nothing more.
+_LEAVE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,10 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        self._lister = Lister(sources, catalog, self._counts, self._clock)
-        self._reader = Reader(in_flight, self._budget, self._clock, options.limits.max_bytes)
+        self._lister = Lister(sources, catalog, self._counts, self._clock, self._stop)
+        self._reader = Reader(
+            in_flight, self._budget, self._clock, options.limits.max_bytes, self._stop
+        )
         self._committer = Committer(
             catalog,
             embedders,
@@ -168,7 +173,7 @@ class _Run:
         sides = tuple(sorted({embedder.spec.input_size for embedder in embedders}))
         extract_options = ExtractOptions(options.limits, options.preview_size, sides)
         self._decoders = [
-            Decoder(extract_options, options.image_timeout, options.extract)
+            Decoder(extract_options, options.image_timeout, options.extract, self._stop)
             for _ in range(self._workers)
         ]
         self._decoder_memory = [0] * self._workers
@@ -177,13 +182,13 @@ class _Run:
 
     def run(self) -> IndexReport:
         run_id = self._catalog.start_run([source.uri for source in self._sources], time.time())
-        threads = [self._thread("lister", self._list)]
-        threads += [self._thread(f"reader-{n}", self._read) for n in range(self._options.readers)]
-        threads += [
+        fetching = [self._thread("lister", self._list)]
+        fetching += [self._thread(f"reader-{n}", self._read) for n in range(self._options.readers)]
+        describing = [
             self._thread(f"decoder-{n}", lambda n=n: self._describe(n))  # type: ignore[misc]
             for n in range(self._workers)
         ]
-        for thread in threads:
+        for thread in fetching + describing:
             thread.start()
         try:
             with suppress(Stopped):
@@ -192,13 +197,18 @@ class _Run:
             self._stop.set(error)
             raise
         finally:
-            for thread in threads:
+            leave_at = time.monotonic() + _LEAVE_SECONDS
+            for thread in fetching:
+                # A run that is complete has no read under way.
+                thread.join(max(0.0, leave_at - time.monotonic()) if self._stop.is_set else None)
+            for thread in describing:
                 thread.join()
             for decoder in self._decoders:
                 decoder.close()
             if not isinstance(self._stop.error, Exception):
                 # A finished run, or one that Ctrl-C ended: what is worked out is kept.
                 self._committer.finish()
+                self._tell()
         if self._stop.error is not None:
             self._committer.finish()
             raise self._stop.error
@@ -233,7 +243,7 @@ class _Run:
         self._results.finish()
 
     def _read(self) -> None:
-        self._reader.run(self._jobs, self._contents, self._results, self._stop)
+        self._reader.run(self._jobs, self._contents, self._results)
         self._contents.finish()
         self._results.finish()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.pipes import ByteBudget, Pipe, Stop
+from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.planner import Plan, plan
 from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
@@ -137,12 +137,18 @@ class Lister:
     """Lists the sources, plans each blob, and remembers which it has seen."""
 
     def __init__(
-        self, sources: Sequence[Source], catalog: Catalog, counts: RunCounts, clock: StageClock
+        self,
+        sources: Sequence[Source],
+        catalog: Catalog,
+        counts: RunCounts,
+        clock: StageClock,
+        stop: Stop,
     ) -> None:
         self._sources = sources
         self._catalog = catalog
         self._counts = counts
         self._clock = clock
+        self._stop = stop
         # Eight bytes for each URI: 24 MB for three million.
         self._seen = array("Q")
         self.is_finished = False
@@ -192,6 +198,9 @@ class Lister:
         while True:
             with self._clock.timed("list"):
                 blob = next(blobs, None)
+            if self._stop.is_set:
+                # A run does not wait for a listing that stalls: the catalog may be closed.
+                raise Stopped
             if blob is None:
                 return
             yield blob
@@ -207,6 +216,7 @@ class Lister:
             results.put(_not_read(source, blob, blob.refusal))
         elif decision is Plan.REFRESH and entry is not None:
             digest = self._catalog.record(entry.image_id).digest
+            self._counts.unchanged += 1
             results.put(Alias(source, blob, digest, is_unchanged=True))
         else:
             window.append(ReadJob(source, blob))
@@ -216,16 +226,15 @@ class Reader:
     """Reads blobs and names their contents."""
 
     def __init__(
-        self, in_flight: InFlight, budget: ByteBudget, clock: StageClock, max_bytes: int
+        self, in_flight: InFlight, budget: ByteBudget, clock: StageClock, max_bytes: int, stop: Stop
     ) -> None:
         self._in_flight = in_flight
         self._budget = budget
         self._clock = clock
         self._max_bytes = max_bytes
+        self._stop = stop
 
-    def run(
-        self, jobs: Pipe[ReadJob], contents: Pipe[DescribeJob], results: Pipe[object], stop: Stop
-    ) -> None:
+    def run(self, jobs: Pipe[ReadJob], contents: Pipe[DescribeJob], results: Pipe[object]) -> None:
         """Until there are no more jobs."""
         for job in jobs:
             outcome = self._read(job)
@@ -233,7 +242,7 @@ class Reader:
                 contents.put(outcome)
             elif outcome is not None:
                 results.put(outcome)
-            if stop.is_set:
+            if self._stop.is_set:
                 return
 
     def _read(self, job: ReadJob) -> DescribeJob | Alias | Unreadable | Vanished | None:
@@ -270,6 +279,9 @@ class Reader:
                 content = source.read(blob)
             with self._clock.timed("digest"):
                 digest = hashlib.sha256(content).digest()
+            if self._stop.is_set:
+                # A run does not wait for a read that stalls: the catalog may be closed.
+                raise Stopped
             claim = self._in_flight.claim(source, blob, digest)
             if claim is True:
                 job = DescribeJob(source, blob, digest, content)

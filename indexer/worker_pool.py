@@ -22,12 +22,15 @@ from multiprocessing.context import BaseContext
 
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractedImage, ExtractOptions
+from indexer.pipes import Stop, Stopped
 
 Extract = Callable[[bytes, bytes, ExtractOptions], ExtractedImage]
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ADDRESS_SPACE = 8 * 2**30
 _START_SECONDS = 60.0
+# How soon a decoder that is at work notices that the run ends.
+_POLL_SECONDS = 0.2
 # How much longer than its time limit a decoder lives when its run has died.
 _ALARM_SECONDS = 2.0
 _FORK_SERVER_LOCK = threading.Lock()
@@ -61,18 +64,25 @@ class Decoder:
         options: what to extract.
         timeout: seconds an image may take.
         extract: the function to run there; it must be importable by name.
+        stop: ends every wait.
     """
 
-    def __init__(self, options: ExtractOptions, timeout: float, extract: Extract) -> None:
+    def __init__(
+        self, options: ExtractOptions, timeout: float, extract: Extract, stop: Stop
+    ) -> None:
         self._options = options
         self._timeout = timeout
         self._extract = extract
+        self._stop = stop
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self.restarts = 0
 
     def describe(self, content: bytes, digest: bytes) -> Described:
-        """Describes one image, in a second process if the first does not survive it."""
+        """Describes one image, in a second process if the first does not survive it.
+
+        Raises Stopped when the run ends meanwhile; the decoder is then only to be closed.
+        """
         try:
             return self._ask(content, digest)
         except DecoderDied:
@@ -100,7 +110,7 @@ class Decoder:
         pipe = self._running()
         try:
             pipe.send_bytes(digest + content)
-            if not pipe.poll(self._timeout):
+            if not self._answers(pipe, self._timeout):
                 raise DecoderDied(f"decoding took longer than {self._timeout:g} s")
             answer = pipe.recv()
         except (EOFError, OSError) as error:
@@ -120,12 +130,22 @@ class Decoder:
         theirs.close()
         self._pipe = ours
         try:
-            is_ready = ours.poll(_START_SECONDS) and ours.recv() == "ready"
+            is_ready = self._answers(ours, _START_SECONDS) and ours.recv() == "ready"
         except (EOFError, OSError):
             is_ready = False
         if not is_ready:
             raise RuntimeError("a decoding process did not start")
         return ours
+
+    def _answers(self, pipe: Connection, seconds: float) -> bool:
+        """Whether there is an answer, or the end of the decoder, in that time."""
+        deadline = time.monotonic() + seconds
+        while not pipe.poll(max(0.0, min(_POLL_SECONDS, deadline - time.monotonic()))):
+            if self._stop.is_set:
+                raise Stopped
+            if time.monotonic() >= deadline:
+                return False
+        return True
 
     def _replace(self) -> None:
         self.restarts += 1

@@ -26,7 +26,9 @@ class _Printer:
         print(progress.counts.done, flush=True)
 
 
-def main(folder: Path, index_path: Path, notes: Path | None, commit_every: int) -> None:
+def main(
+    folder: Path, index_path: Path, notes: Path | None, commit_every: int, timeout: float
+) -> None:
     extract = partial(decoders.slow, _SECONDS_PER_IMAGE)
     options = IndexOptions(
         workers=2,
@@ -34,7 +36,7 @@ def main(folder: Path, index_path: Path, notes: Path | None, commit_every: int) 
         commit_every=commit_every,
         commit_seconds=1e9,
         extract=partial(decoders.hostile, notes) if notes else extract,
-        image_timeout=1.0 if notes else 60.0,
+        image_timeout=timeout if notes else 60.0,
     )
     directory = IndexDirectory.create(index_path)
     index([FolderSource(folder)], directory, [ColourEmbedder()], options, _Printer())
@@ -47,6 +49,7 @@ if __name__ == "__main__":
             Path(sys.argv[2]),
             Path(sys.argv[3]) if sys.argv[3] else None,
             int(sys.argv[4]),
+            float(sys.argv[5]),
         )
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -67,9 +67,14 @@ def run_alone(index_path: Path) -> Iterator[Run]:
     started: list[subprocess.Popen[str]] = []
 
     def start(
-        folder: Path, done: int = 0, notes: Path | None = None, commit_every: int = 4
+        folder: Path,
+        done: int = 0,
+        notes: Path | None = None,
+        commit_every: int = 4,
+        image_timeout: float = 1.0,
     ) -> subprocess.Popen[str]:
-        arguments = [str(folder), str(index_path), str(notes or ""), str(commit_every)]
+        settings = [str(notes or ""), str(commit_every), str(image_timeout)]
+        arguments = [str(folder), str(index_path), *settings]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.indexer.run_alone", *arguments],
             cwd=ROOT,
@@ -162,10 +167,52 @@ def test_a_decoder_that_hangs_does_not_outlive_a_killed_run(
     assert are_gone(children)
 
 
+def test_ctrl_c_does_not_wait_for_a_decoder_that_hangs(
+    gallery: Path, index_path: Path, tmp_path: Path, run_alone: Run
+):
+    append(gallery / "003.jpg", decoders.HANG)
+    process = run_alone(gallery, done=0, notes=tmp_path, image_timeout=45)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "hanging").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert errors == ""
+    assert are_gone(children)
+
+
+def test_a_run_that_fails_does_not_wait_for_a_read_that_stalls(gallery: Path, index_path: Path):
+    is_over = threading.Event()
+
+    def stall_or_fail(blob: Blob) -> None:
+        if blob.uri.endswith("/003.jpg"):
+            is_over.wait(60)
+        if blob.uri.endswith("/008.jpg"):
+            time.sleep(0.5)
+            raise RuntimeError("a bug in reading")
+
+    started = time.monotonic()
+    try:
+        with pytest.raises(RuntimeError, match="a bug in reading"):
+            run_pass(FaultyFolder(gallery, before_read=stall_or_fail), index_path)
+        assert time.monotonic() - started < 30
+    finally:
+        # The read comes back when the catalog is closed, and touches it no more.
+        is_over.set()
+    left = [t for t in threading.enumerate() if t.name.startswith("reader")]
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)
+    assert run_pass(gallery, index_path).images == 12
+
+
 def test_a_run_without_any_standard_stream_does_its_work(
     many: Path, index_path: Path, undisturbed: str
 ):
-    command = [sys.executable, "-m", "tests.indexer.run_alone", str(many), str(index_path), "", "9"]
+    arguments = [str(many), str(index_path), "", "9", "60"]
+    command = [sys.executable, "-m", "tests.indexer.run_alone", *arguments]
     shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
     subprocess.run(shell, cwd=ROOT, timeout=60, check=True)
     assert fingerprint(index_path) == undisturbed

@@ -23,6 +23,7 @@ from tests.indexer import decoders
 from tests.indexer.passes import (
     ColourEmbedder,
     FaultyFolder,
+    Listener,
     add_pictures,
     entries,
     fingerprint,
@@ -114,6 +115,29 @@ def test_a_copy_of_a_known_image_is_read_and_not_decoded(gallery: Path, index_pa
     assert (report.read_requests, report.aliased, report.new_images) == (2, 2, 0)
     assert not log.exists()
     assert image_count(index_path) == 12
+
+
+def test_a_new_image_among_many_copies_does_not_wait_for_a_full_batch(
+    gallery: Path, index_path: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reading, "_SHUFFLE_WINDOW", 1)
+    run_pass(gallery, index_path)
+    add_pictures(gallery, photos, 1, first=50)
+    for number in range(40):
+        shutil.copyfile(gallery / "000.jpg", gallery / f"copy{number}.jpg")
+    # The new one is read first, and then a copy every tenth of a second: never idle.
+    listener = Listener()
+
+    def in_order(blobs: Iterator[Blob]) -> Iterator[Blob]:
+        yield from sorted(blobs, key=lambda blob: "copy" in blob.uri)
+
+    def slowly(blob: Blob) -> None:
+        time.sleep(0.1)
+
+    source = FaultyFolder(gallery, before_read=slowly, listing=in_order)
+    run_pass(source, index_path, listener=listener, readers=1, commit_seconds=0.5)
+    before_the_end = [counts for _, counts, _ in listener.told if counts["aliased"] < 40]
+    assert before_the_end[-1]["new_images"] == 1
 
 
 def test_files_renamed_in_a_row_keep_their_images(tmp_path: Path, index_path: Path, photos: Photos):

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.extract import ExtractOptions, extract
+from indexer.pipes import Stop, Stopped
 from indexer.worker_pool import Decoder, Extract
 from tests.indexer import decoders
 from tests.indexer.passes import picture
@@ -29,8 +30,8 @@ def start() -> Iterator[Start]:
     """Makes decoders, which are closed after the test."""
     made: list[Decoder] = []
 
-    def make(extract: Extract, timeout: float = 30.0) -> Decoder:
-        made.append(Decoder(OPTIONS, timeout, extract))
+    def make(extract: Extract, timeout: float = 30.0, stop: Stop | None = None) -> Decoder:
+        made.append(Decoder(OPTIONS, timeout, extract, stop or Stop()))
         return made[-1]
 
     yield make
@@ -102,6 +103,21 @@ def test_a_decoder_that_hangs_is_ended(start: Start, content: bytes, tmp_path: P
     assert answer.reason == "decoding took longer than 0.5 s"
     assert is_gone(int((tmp_path / "hanging").read_text()))
     assert ask(decoder, content).image is not None
+
+
+def test_a_run_that_stops_does_not_wait_for_a_decoder_that_hangs(
+    start: Start, content: bytes, tmp_path: Path
+):
+    stop = Stop()
+    decoder = start(partial(decoders.hostile, tmp_path), timeout=60.0, stop=stop)
+    assert ask(decoder, content).image is not None
+    threading.Timer(0.3, stop.set).start()
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        ask(decoder, content + decoders.HANG)
+    decoder.close()
+    assert time.monotonic() - started < 10
+    assert is_gone(int((tmp_path / "hanging").read_text()))
 
 
 def test_what_nobody_thought_of_is_a_reason_too(start: Start, content: bytes, tmp_path: Path):
