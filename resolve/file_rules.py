@@ -15,7 +15,7 @@ _GRID_SEEN = 0.05
 _LEAST_GRID = 0.02
 _SAME_QUALITY = 3.0
 _SAME_GRID = 0.1
-_SAME_SHARPNESS = 0.06
+_SAME_SHARPNESS = 0.1
 _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
 _CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))
 
@@ -44,13 +44,30 @@ def _was_saved_again(contest: Contest, place: int) -> bool:
     for record in contest.records:
         other = record.quality
         if (
-            0 < other.jpeg_quality < own.jpeg_quality - _SAME_QUALITY
+            _chroma_rank(other.chroma_subsampling) >= _chroma_rank(own.chroma_subsampling)
+            and 0 < other.jpeg_quality < own.jpeg_quality - _SAME_QUALITY
             and other.blockiness > _LEAST_GRID
             and abs(np.log(max(own.blockiness, 1e-3) / other.blockiness)) < _SAME_GRID
             and abs(np.log((1 + own.sharpness) / (1 + other.sharpness))) < _SAME_SHARPNESS
         ):
             return True
     return False
+
+
+def _chroma(contest: Contest, places: Places) -> F64:
+    """Most programs save with halved colour resolution; what has it in full was not made so."""
+    ranks = [_chroma_rank(contest.records[n].quality.chroma_subsampling) for n in places]
+    return np.array([rank if rank >= 0 else np.nan for rank in ranks])
+
+
+def _chroma_rank(subsampling: str) -> float:
+    return {"4:4:4": 2.0, "4:2:2": 1.0, "4:4:0": 1.0, "4:2:0": 0.0, "4:1:1": 0.0}.get(
+        subsampling, -1.0
+    )
+
+
+def _chroma_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"colour at full resolution; {others(contest, losers)} with less"
 
 
 def _generation_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -148,6 +165,7 @@ def _name_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 CAMERA_DATA = Rule("camera_data", _camera_data, 0.4, _metadata_words)
+CHROMA = Rule("chroma", _chroma, 0.5, _chroma_words)
 GENERATION = Rule("generation", _generation, 0.5, _generation_words)
 COMPRESSION = Rule("compression", _compression, _SAME_QUALITY, _compression_words)
 METADATA = Rule("metadata", _metadata, 0.4, _metadata_words)

@@ -19,7 +19,9 @@ KEEPER_RULES: tuple[Rule, ...] = (
     file_rules.CAMERA_DATA,
     pixel_rules.ORIENTATION,
     pixel_rules.TONE,
+    pixel_rules.ADDED_GRAIN,
     pixel_rules.UNTOUCHED_TONE,
+    file_rules.CHROMA,
     file_rules.GENERATION,
     file_rules.COMPRESSION,
     pixel_rules.TYPICAL_DETAIL,
@@ -38,5 +40,10 @@ LAST_RULES: tuple[Rule, ...] = (
 # These compare each with each, or with the middle of those in the running: they say nothing of a
 # pool of thousands, and would cost its square.
 NOT_FOR_WHOLE_POOLS = frozenset(
-    (pixel_rules.NATIVE.name, file_rules.GENERATION.name, pixel_rules.TYPICAL_DETAIL.name)
+    (
+        pixel_rules.NATIVE.name,
+        file_rules.GENERATION.name,
+        pixel_rules.ADDED_GRAIN.name,
+        pixel_rules.TYPICAL_DETAIL.name,
+    )
 )

@@ -19,6 +19,7 @@ _COARSE_JPEG = 70.0
 _STRONG_GRID = 0.45
 _SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
 _ENLARGED = 1.3
+_SAME_SIZE = 0.7
 _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 
@@ -175,6 +176,27 @@ def _typical_detail(contest: Contest, places: Places) -> F64:
     return np.asarray(-away)
 
 
+def _added_grain(contest: Contest, places: Places) -> F64:
+    """How far the noise is above that of the noisiest of the others that are about as large.
+
+    Those that lost before count too: a turned copy has the grain of the original nevertheless.
+    Compression and blur take grain away, so an original may well have the most; but hardly any
+    edit takes half of it, and added noise easily doubles it.
+    """
+    pixels = np.array([record.width * record.height for record in contest.records])
+    peers = pixels > _SAME_SIZE * float(pixels[places].max())
+    noise = np.log(1.0 + contest.quality("noise"))
+    ranked = np.sort(noise[peers])[::-1]
+    if len(ranked) < 3:
+        return np.full(len(places), np.nan)
+    rest = np.where(noise >= ranked[0], ranked[1], ranked[0])
+    return np.asarray(-np.maximum(0.0, noise - rest)[places])
+
+
+def _added_grain_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"natural grain; {others(contest, losers)} made noisy"
+
+
 def _typical_detail_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"grain and sharpness as in most; {others(contest, losers)} blurred, sharpened or noisy"
 
@@ -202,8 +224,10 @@ NATIVE = Rule("native", _native, 0.5, _native_words)
 PIXELS = Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words)
 COLOUR = Rule("colour", _colour, 0.5, _colour_words)
 ORIENTATION = Rule("orientation", _orientation, 0.5, _orientation_words)
-TONE = Rule("tone", _tone, 0.15, _tone_words)
+# Distances of 1 and 2.2 grey levels are no difference: re-encoding alone moves them so far.
+TONE = Rule("tone", _tone, 0.35, _tone_words)
 UNTOUCHED_TONE = Rule("untouched_tone", _untouched_tone, 0.05, _untouched_tone_words)
+ADDED_GRAIN = Rule("added_grain", _added_grain, 0.55, _added_grain_words)
 TYPICAL_DETAIL = Rule("typical_detail", _typical_detail, 0.10, _typical_detail_words)
 LOW_NOISE = Rule("low_noise", _low_noise, 0.10, _low_noise_words)
 SHARPNESS = Rule("sharpness", _sharpness, 0.05, _sharpness_words)
