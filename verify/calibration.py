@@ -58,7 +58,7 @@ class Thresholds:
     min_thumbnail_share: float = 0.2
     min_agreement: float = 0.90
     max_disagreement: float = 0.02
-    min_worst_window: float = 0.84
+    min_worst_window: float = 0.80
     max_noise: float = 9.0
     max_unexplained: float = 0.0
     max_colour_residual: float = 28.0
