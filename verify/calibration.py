@@ -38,6 +38,8 @@ class Thresholds:
         max_contrast_balance: the same for all edges along the outlines.
         max_opposed: share of the change that goes against its main direction.
         max_worst_place: two-sidedness of the worst of the changed places.
+        max_solid_share: a solid thing that only one of the two shows may be a person: not
+            decoration.
         max_ink_in_clean: share of the clean image's changed pixels in the overlay's colour.
         min_overlay_share, max_overlay_share: what the changed places may cover.
         min_overlay_extent: longer side of the changed places over the frame.
@@ -67,6 +69,7 @@ class Thresholds:
     max_opposed: float = 0.03
     max_worst_place: float = 0.65
     max_ink_in_clean: float = 0.22
+    max_solid_share: float = 0.15
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30

@@ -30,7 +30,7 @@ from verify.verdict import Relation, Verdict
 
 U8 = NDArray[np.uint8]
 
-VERIFIER_VERSION = "5"
+VERIFIER_VERSION = "6"
 _COLOUR_SPREAD = 6.0
 _GREY = 0.15
 _ALIGNED = 0.97
@@ -233,6 +233,7 @@ def _doubt_overlay(changes: Changes, limits: Thresholds) -> str:
         or changes.opposed > limits.max_opposed
         or changes.worst_place > limits.max_worst_place
         or changes.ink_in_clean > limits.max_ink_in_clean
+        or changes.solid_share > limits.max_solid_share
     ):
         return "something changed in the picture"
     paper = changes.paper_a if changes.overlay_is_on_b else changes.paper_b

@@ -62,6 +62,8 @@ class Changes:
             is flat to the last grey level and the share close to the commonest grey level. 0 when
             nothing changed.
         paper_around: share that is flat close to the changed places, of the cleaner image.
+        solid_share: share of the changed pixels further than four from any unchanged one: letters
+            have next to none, a person or a disc has most.
         agreement_elsewhere: share of textured windows away from the places that agree.
         worst_elsewhere: lowest correlation of a window of a character's size away from the places.
     """
@@ -82,6 +84,7 @@ class Changes:
     paper_around: float
     agreement_elsewhere: float
     worst_elsewhere: float
+    solid_share: float = 0.0
 
     @property
     def overlay_is_on_b(self) -> bool:
@@ -158,6 +161,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         paper_b=paper_b,
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
         agreement_elsewhere=_agreement_outside(residual, region),
+        solid_share=_solid_share(changed),
         worst_elsewhere=worst_window(residual.a, residual.b, mask & ~region),
     )
 
@@ -176,6 +180,11 @@ def _commonest_share(grey: F32, mask: Mask) -> float:
     counts = np.bincount(np.clip(grey[mask], 0, 255).astype(np.int64), minlength=256)
     windowed = np.convolve(counts, np.ones(21, dtype=np.int64), mode="same")
     return float(windowed.max()) / max(1, int(counts.sum()))
+
+
+def _solid_share(changed: Mask) -> float:
+    places = changed.astype(np.uint8)
+    return float(cv2.erode(places, np.ones((9, 9), np.uint8)).sum()) / max(1, int(places.sum()))
 
 
 def _ink_in_clean(dirty: U8, clean: U8) -> float:
