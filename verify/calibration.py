@@ -69,7 +69,7 @@ class Thresholds:
     max_opposed: float = 0.03
     max_worst_place: float = 0.65
     max_ink_in_clean: float = 0.22
-    max_solid_share: float = 0.15
+    max_solid_share: float = 0.10
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30

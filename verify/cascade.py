@@ -30,7 +30,7 @@ from verify.verdict import Relation, Verdict
 
 U8 = NDArray[np.uint8]
 
-VERIFIER_VERSION = "6"
+VERIFIER_VERSION = "7"
 _COLOUR_SPREAD = 6.0
 _GREY = 0.15
 _ALIGNED = 0.97
