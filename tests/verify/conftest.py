@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.verify.gallery import PHOTOGRAPHS, indexed, photograph
+from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import PHOTOGRAPHS, indexed
 from verify.cascade import Verifier, VerifyImage
 from verify.matchers.registry import load_matcher
 

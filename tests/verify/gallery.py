@@ -1,12 +1,9 @@
-"""Photographs, and pictures as verification gets them: saved, indexed, seen as previews."""
+"""Pictures as verification gets them: saved, indexed, seen as previews."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,33 +18,6 @@ U8 = NDArray[np.uint8]
 # All with texture, some with large plain areas: a portrait, a cup on a table, a rocket at dusk, a
 # street with a temple, a flower before a blurred hedge.
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "rocket.jpg", "china.jpg", "flower.jpg")
-_FROM_SKLEARN = ("china.jpg", "flower.jpg")
-LONGER_SIDE = 480
-
-
-@cache
-def photograph(name: str, longer_side: int = LONGER_SIDE) -> U8:
-    """A photograph that ships with scikit-image or scikit-learn, uint8 RGB; not to be written to.
-
-    Args:
-        name: its file name.
-        longer_side: pixels; enlarged where the file has fewer.
-    """
-    if name in _FROM_SKLEARN:
-        path = Path(str(files("sklearn.datasets") / "images" / name))
-    else:
-        path = Path(str(files("skimage") / "data" / name))
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    assert pixels is not None, path
-    height, width = pixels.shape[:2]
-    factor = longer_side / max(height, width)
-    if factor != 1:
-        size = (round(width * factor), round(height * factor))
-        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-        pixels = cv2.resize(pixels, size, interpolation=how)
-    rgb = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-    rgb.flags.writeable = False
-    return rgb
 
 
 def saved(rgb: U8, quality: int = 0) -> bytes:

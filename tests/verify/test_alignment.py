@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.verify.edits import EDITS, jpeg
-from tests.verify.gallery import photograph
+from benchmarks.evaluation_set.edits import EDITS, jpeg
+from benchmarks.evaluation_set.photographs import photograph
 from verify.alignment import EQUAL_FRAMES, Aligner, equal_frame_maps, refined
 from verify.geometry import (
     F64,

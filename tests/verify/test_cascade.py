@@ -10,9 +10,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.verify.edits import CHAINS, EDITS, OVERLAYS, Edit, chain, crop, jpeg, resize, text
-from tests.verify.gallery import PHOTOGRAPHS, indexed, photograph
-from tests.verify.lookalikes import FAMILIES, labels_with_one_changed_digit
+from benchmarks.evaluation_set.edits import (
+    CHAINS,
+    EDITS,
+    OVERLAYS,
+    Edit,
+    chain,
+    crop,
+    jpeg,
+    resize,
+    text,
+)
+from benchmarks.evaluation_set.lookalikes import FAMILIES, labels_with_one_changed_digit
+from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import PHOTOGRAPHS, indexed
 from verify.calibration import Strictness
 from verify.cascade import Verifier, VerifyImage
 from verify.geometry import corners, project, size_of

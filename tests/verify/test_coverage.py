@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.verify.edits import EDITS, jpeg, screenshot
-from tests.verify.gallery import PHOTOGRAPHS, photograph
+from benchmarks.evaluation_set.edits import EDITS, jpeg, screenshot
+from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import PHOTOGRAPHS
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import Size, size_of
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.verify.edits import OVERLAYS
-from tests.verify.gallery import photograph
-from tests.verify.lookalikes import (
+from benchmarks.evaluation_set.edits import OVERLAYS
+from benchmarks.evaluation_set.lookalikes import (
     charts_with_another_line,
     flat_object_moved,
     forms_filled_differently,
     labels_with_one_changed_digit,
     pages_with_one_changed_line,
 )
+from benchmarks.evaluation_set.photographs import photograph
 from verify.calibration import THRESHOLDS, Strictness
 from verify.overlay import Changes, find_changes
 from verify.residual import align_pixels, measure_residual

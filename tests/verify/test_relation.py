@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.verify.edits import CHAINS, EDITS, OVERLAYS
-from tests.verify.gallery import indexed, photograph
+from benchmarks.evaluation_set.edits import CHAINS, EDITS, OVERLAYS
+from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import indexed
 from verify.cascade import Verifier, VerifyImage
 from verify.verdict import Relation, Verdict
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.verify.edits import EDITS
-from tests.verify.gallery import photograph
-from tests.verify.lookalikes import (
+from benchmarks.evaluation_set.edits import EDITS
+from benchmarks.evaluation_set.lookalikes import (
     burst_frames_with_a_moved_object,
     labels_with_one_changed_digit,
     pages_with_one_changed_line,
 )
+from benchmarks.evaluation_set.photographs import photograph
 from verify.geometry import Size, scaling_matrix, size_of
 from verify.residual import (
     AlignedPair,

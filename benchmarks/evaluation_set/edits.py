@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tests.verify.gallery import saved
-from tests.verify.lookalikes import font, words
+from benchmarks.evaluation_set.lookalikes import font, words
 
 U8 = NDArray[np.uint8]
 Random = np.random.Generator
@@ -23,7 +22,9 @@ Edit = Callable[[U8, Random], U8]
 
 def jpeg(quality: int) -> Edit:
     def edit(image: U8, _random: Random) -> U8:
-        content = np.frombuffer(saved(image, quality), np.uint8)
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        done, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        assert done
         return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR_RGB), np.uint8)
 
     return edit

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.verify.gallery import photograph
+from benchmarks.evaluation_set.photographs import photograph
 
 U8 = NDArray[np.uint8]
 Random = np.random.Generator

@@ -1,0 +1,1 @@
+"""Evaluation sets with known truth: copies by known edits, and look-alikes that are no copies."""
