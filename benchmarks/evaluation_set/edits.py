@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmarks.evaluation_set.lookalikes import font, words
+from benchmarks.evaluation_set.drawing import BLACK, U8, WHITE, Random, font, words
 
-U8 = NDArray[np.uint8]
-Random = np.random.Generator
 Edit = Callable[[U8, Random], U8]
 
 
@@ -201,8 +199,6 @@ def chain(*edits: Edit) -> Edit:
     return edit
 
 
-_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-
 EDITS: dict[str, Edit] = {
     "jpeg 60": jpeg(60),
     "jpeg 30": jpeg(30),
@@ -234,8 +230,8 @@ EDITS: dict[str, Edit] = {
     "rotate 5": rotate(5.0),
     "rotate 15": rotate(-15.0),
     "rotate 45": rotate(45.0),
-    "border": bordered(0.06, 0.06, _WHITE),
-    "letterbox": bordered(0.15, 0.0, _BLACK),
+    "border": bordered(0.06, 0.06, WHITE),
+    "letterbox": bordered(0.15, 0.0, BLACK),
     "aspect": resize(1.0, stretch=0.8),
     "perspective": perspective,
 }
@@ -254,5 +250,5 @@ CHAINS: dict[str, Edit] = {
     "crop, warm, resize, jpeg": chain(
         crop(0.7), tone(lambda values: values * np.array([1.1, 1.0, 0.85])), resize(0.6), jpeg(50)
     ),
-    "rotate, border, jpeg": chain(rotate(8.0), bordered(0.05, 0.05, _WHITE), jpeg(60)),
+    "rotate, border, jpeg": chain(rotate(8.0), bordered(0.05, 0.05, WHITE), jpeg(60)),
 }

@@ -6,35 +6,26 @@ pictures are `different`, although most of them match by keypoints, by hash and 
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from benchmarks.evaluation_set.drawing import (
+    BLACK,
+    U8,
+    Random,
+    any_colour,
+    font,
+    one_of,
+    pasted,
+    sheet,
+    words,
+)
 from benchmarks.evaluation_set.photographs import photograph
 
-U8 = NDArray[np.uint8]
-Random = np.random.Generator
-Colour = tuple[int, int, int]
 Family = Callable[[Random, int, Sequence[U8]], list[U8]]
-
-_BLACK: Colour = (0, 0, 0)
-_LETTERS = list(string.ascii_lowercase)
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The typeface that comes with Pillow."""
-    return ImageFont.load_default(size)
-
-
-def words(random: Random, count: int) -> str:
-    """Made-up words of two to eight letters."""
-    return " ".join(
-        "".join(random.choice(_LETTERS, int(random.integers(2, 9)))) for _ in range(count)
-    )
 
 
 def pages_with_one_changed_line(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
@@ -42,7 +33,7 @@ def pages_with_one_changed_line(random: Random, count: int, _photographs: Sequen
     changed = int(random.integers(0, len(lines)))
     pages = []
     for _ in range(count):
-        page, draw = _sheet(850, 1100, (255, 255, 255))
+        page, draw = sheet(850, 1100, (255, 255, 255))
         lines[changed] = words(random, 9)[:80]
         for row, text in enumerate(lines):
             draw.text((80, 100 + 28 * row), text, font=font(17), fill=(20, 20, 20))
@@ -53,22 +44,22 @@ def pages_with_one_changed_line(random: Random, count: int, _photographs: Sequen
 def labels_with_another_lot_number(
     random: Random, count: int, _photographs: Sequence[U8]
 ) -> list[U8]:
-    colour, name = _colour(random, 60, 255), words(random, 2).title()
+    colour, name = any_colour(random, 60, 255), words(random, 2).title()
     bars = random.integers(1, 5, 60)
     labels = []
     for _ in range(count):
-        label, draw = _sheet(600, 800, colour)
-        draw.rectangle((40, 40, 560, 760), outline=_BLACK, width=4)
-        draw.text((70, 90), name, font=font(54), fill=_BLACK)
+        label, draw = sheet(600, 800, colour)
+        draw.rectangle((40, 40, 560, 760), outline=BLACK, width=4)
+        draw.text((70, 90), name, font=font(54), fill=BLACK)
         draw.ellipse((200, 200, 400, 400), fill=(250, 250, 250))
         draw.text((240, 270), "BIO", font=font(48), fill=(30, 120, 40))
         lot = int(random.integers(0, 10**6))
-        draw.text((70, 470), f"Lot No. {lot:06d}", font=font(30), fill=_BLACK)
-        draw.text((70, 520), "Net weight 500 g", font=font(26), fill=_BLACK)
+        draw.text((70, 470), f"Lot No. {lot:06d}", font=font(30), fill=BLACK)
+        draw.text((70, 520), "Net weight 500 g", font=font(26), fill=BLACK)
         left = 80
         for number, width in enumerate(int(bar) for bar in bars):
             if number % 2 == 0:
-                draw.rectangle((left, 600, left + 2 * width, 700), fill=_BLACK)
+                draw.rectangle((left, 600, left + 2 * width, 700), fill=BLACK)
             left += 2 * width + 1
         labels.append(np.asarray(label))
     return labels
@@ -78,11 +69,11 @@ def forms_filled_differently(random: Random, count: int, _photographs: Sequence[
     fields = [words(random, 2).title() for _ in range(14)]
     forms = []
     for number in range(count):
-        form, draw = _sheet(850, 1100, (250, 250, 245))
-        draw.text((80, 50), "Application form", font=font(36), fill=_BLACK)
+        form, draw = sheet(850, 1100, (250, 250, 245))
+        draw.text((80, 50), "Application form", font=font(36), fill=BLACK)
         for row, field in enumerate(fields):
             y = 130 + 65 * row
-            draw.text((80, y), field, font=font(20), fill=_BLACK)
+            draw.text((80, y), field, font=font(20), fill=BLACK)
             draw.rectangle((300, y - 8, 780, y + 34), outline=(90, 90, 90), width=2)
             # The first form is empty.
             if number and (row % 3 or random.random() < 0.3):
@@ -118,7 +109,7 @@ def burst_frames_with_a_small_moved_object(
 
 
 def flat_object_moved(random: Random, count: int, photographs: Sequence[U8]) -> list[U8]:
-    scene, colour = _one_of(random, photographs), _colour(random, 0, 256)
+    scene, colour = one_of(random, photographs), any_colour(random, 0, 256)
     height, width = scene.shape[:2]
     frames = []
     for number in range(count):
@@ -130,7 +121,7 @@ def flat_object_moved(random: Random, count: int, photographs: Sequence[U8]) -> 
 
 
 def panorama_overlaps(random: Random, count: int, photographs: Sequence[U8]) -> list[U8]:
-    scene = _one_of(random, photographs)
+    scene = one_of(random, photographs)
     scene = np.asarray(cv2.resize(scene, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
     width = scene.shape[1]
     view = int(width * 0.55)
@@ -141,13 +132,13 @@ def panorama_overlaps(random: Random, count: int, photographs: Sequence[U8]) -> 
 def screenshots_of_one_app(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
     screens = []
     for _ in range(count):
-        screen, draw = _sheet(540, 960, (245, 245, 248))
+        screen, draw = sheet(540, 960, (245, 245, 248))
         draw.rectangle((0, 0, 540, 80), fill=(40, 90, 200))
         draw.text((20, 20), "Messages", font=font(34), fill=(255, 255, 255))
         for row in range(9):
             y = 100 + 92 * row
-            draw.ellipse((20, y, 80, y + 60), fill=_colour(random, 80, 230))
-            draw.text((100, y + 2), words(random, 2).title(), font=font(24), fill=_BLACK)
+            draw.ellipse((20, y, 80, y + 60), fill=any_colour(random, 80, 230))
+            draw.text((100, y + 2), words(random, 2).title(), font=font(24), fill=BLACK)
             draw.text((100, y + 32), words(random, 4), font=font(18), fill=(110, 110, 110))
             draw.line((100, y + 76, 540, y + 76), fill=(220, 220, 220))
         screens.append(np.asarray(screen))
@@ -161,7 +152,7 @@ def screenshots_with_one_new_message(
     messages = [words(random, 5)[:34] for _ in range(6 + count)]
     screens = []
     for number in range(count):
-        screen, draw = _sheet(540, 960, (236, 229, 221))
+        screen, draw = sheet(540, 960, (236, 229, 221))
         draw.rectangle((0, 0, 540, 80), fill=(7, 94, 84))
         draw.text((20, 20), "Family", font=font(34), fill=(255, 255, 255))
         for row, text in enumerate(messages[: 6 + number]):
@@ -175,7 +166,7 @@ def screenshots_with_one_new_message(
 def maps_of_two_places(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
     maps = []
     for _ in range(count):
-        sheet, draw = _sheet(800, 600, (242, 239, 233))
+        place, draw = sheet(800, 600, (242, 239, 233))
         for _park in range(6):
             x, y = (int(v) for v in random.integers(0, (800, 600)))
             width, height = (int(v) for v in random.integers((60, 40), (160, 140)))
@@ -188,24 +179,24 @@ def maps_of_two_places(random: Random, count: int, _photographs: Sequence[U8]) -
             x, y = (int(v) for v in random.integers(0, (700, 570)))
             draw.text((x, y), words(random, 1).title(), font=font(16), fill=(80, 80, 80))
         draw.rectangle((10, 10, 50, 90), fill=(255, 255, 255), outline=(120, 120, 120))
-        draw.text((22, 14), "+", font=font(26), fill=_BLACK)
-        maps.append(np.asarray(sheet))
+        draw.text((22, 14), "+", font=font(26), fill=BLACK)
+        maps.append(np.asarray(place))
     return maps
 
 
 def inverted_art(random: Random, _count: int, photographs: Sequence[U8]) -> list[U8]:
-    picture = _one_of(random, photographs)
+    picture = one_of(random, photographs)
     return [picture, np.asarray(255 - picture, np.uint8)]
 
 
 def drawings_redrawn_dark(random: Random, _count: int, _photographs: Sequence[U8]) -> list[U8]:
     """A diagram in black on white and in white on black."""
-    sheet, draw = _sheet(640, 480, (255, 255, 255))
+    drawing, draw = sheet(640, 480, (255, 255, 255))
     for _ in range(12):
         x, y = (int(v) for v in random.integers(10, (520, 400)))
-        draw.rounded_rectangle((x, y, x + 110, y + 60), 10, outline=_BLACK, width=3)
-        draw.text((x + 12, y + 18), words(random, 1), font=font(20), fill=_BLACK)
-    light = np.asarray(sheet)
+        draw.rounded_rectangle((x, y, x + 110, y + 60), 10, outline=BLACK, width=3)
+        draw.text((x + 12, y + 18), words(random, 1), font=font(20), fill=BLACK)
+    light = np.asarray(drawing)
     return [light, np.asarray(255 - light, np.uint8)]
 
 
@@ -213,15 +204,15 @@ def charts_with_another_line(random: Random, count: int, _photographs: Sequence[
     common = np.cumsum(random.normal(0, 1, 60))
     charts = []
     for _ in range(count):
-        chart, draw = _sheet(900, 600, (255, 255, 255))
-        draw.rectangle((80, 40, 860, 530), outline=_BLACK)
+        chart, draw = sheet(900, 600, (255, 255, 255))
+        draw.rectangle((80, 40, 860, 530), outline=BLACK)
         other = np.cumsum(random.normal(0, 1, 60))
         for series, colour in ((common, (30, 90, 200)), (other, (210, 60, 30))):
             values = (series - series.min()) / (np.ptp(series) + 1e-9)
             line = [(80 + k * 780 / 59, 520 - float(v) * 460) for k, v in enumerate(values)]
             draw.line(line, fill=colour, width=3)
         for tick in range(6):
-            draw.text((40, 40 + tick * 95), f"{100 - 20 * tick}", font=font(16), fill=_BLACK)
+            draw.text((40, 40 + tick * 95), f"{100 - 20 * tick}", font=font(16), fill=BLACK)
         charts.append(np.asarray(chart))
     return charts
 
@@ -229,7 +220,7 @@ def charts_with_another_line(random: Random, count: int, _photographs: Sequence[
 def photographs_of_a_label_with_another_number(
     random: Random, count: int, photographs: Sequence[U8]
 ) -> list[U8]:
-    scene = _one_of(random, photographs)
+    scene = one_of(random, photographs)
     height, width = scene.shape[:2]
     size = max(12, height // 14)
     x, y = int(width * 0.3), int(height * 0.6)
@@ -238,7 +229,7 @@ def photographs_of_a_label_with_another_number(
         frame = Image.fromarray(scene)
         draw = ImageDraw.Draw(frame)
         plate = (x, y, x + int(5.5 * size), y + int(1.6 * size))
-        draw.rectangle(plate, fill=(250, 250, 250), outline=_BLACK)
+        draw.rectangle(plate, fill=(250, 250, 250), outline=BLACK)
         number = int(random.integers(0, 10**5))
         draw.text((x + 8, y + 4), f"No. {number:05d}", font=font(size), fill=(10, 10, 10))
         frames.append(np.asarray(frame))
@@ -248,19 +239,19 @@ def photographs_of_a_label_with_another_number(
 def labels_with_one_changed_digit(
     random: Random, count: int, _photographs: Sequence[U8]
 ) -> list[U8]:
-    colour = _colour(random, 120, 255)
+    colour = any_colour(random, 120, 255)
     serial = [int(digit) for digit in random.integers(0, 10, 8)]
     changed = int(random.integers(0, len(serial)))
     labels = []
     for number in range(count):
         digits = list(serial)
         digits[changed] = (digits[changed] + number) % 10
-        label, draw = _sheet(600, 400, colour)
-        draw.rectangle((20, 20, 580, 380), outline=_BLACK, width=3)
+        label, draw = sheet(600, 400, colour)
+        draw.rectangle((20, 20, 580, 380), outline=BLACK, width=3)
         draw.text((50, 60), "ACME Parts", font=font(50), fill=(120, 0, 0))
         text = "".join(str(digit) for digit in digits)
-        draw.text((50, 160), f"Serial {text}", font=font(28), fill=_BLACK)
-        draw.text((50, 230), "Made with care", font=font(28), fill=_BLACK)
+        draw.text((50, 160), f"Serial {text}", font=font(28), fill=BLACK)
+        draw.text((50, 230), "Made with care", font=font(28), fill=BLACK)
         labels.append(np.asarray(label))
     return labels
 
@@ -294,25 +285,11 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def _sheet(width: int, height: int, colour: Colour) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    sheet = Image.new("RGB", (width, height), colour)
-    return sheet, ImageDraw.Draw(sheet)
-
-
-def _colour(random: Random, low: int, high: int) -> Colour:
-    red, green, blue = (int(value) for value in random.integers(low, high, 3))
-    return red, green, blue
-
-
-def _one_of(random: Random, photographs: Sequence[U8]) -> U8:
-    return photographs[int(random.integers(len(photographs)))]
-
-
 def _burst(
     random: Random, count: int, photographs: Sequence[U8], *, height: float, width: float
 ) -> list[U8]:
     """A scene with something of this size, as a share of the frame, moving through it."""
-    scene, texture = _one_of(random, photographs), _one_of(random, photographs)
+    scene, texture = one_of(random, photographs), one_of(random, photographs)
     rows, columns = scene.shape[:2]
     size = (int(columns * width), int(rows * height))
     thing = np.asarray(cv2.resize(texture, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -320,20 +297,7 @@ def _burst(
     frames = []
     for number in range(count):
         left = int((0.1 + 0.7 * number / count) * columns)
-        frame = _pasted(scene, thing, left, top).astype(np.float64)
+        frame = pasted(scene, thing, left, top).astype(np.float64)
         frame += random.normal(0, 2, frame.shape)
         frames.append(np.clip(frame, 0, 255).astype(np.uint8))
     return frames
-
-
-def _pasted(scene: U8, thing: U8, left: int, top: int) -> U8:
-    """The scene with the thing in it, an ellipse with a soft edge."""
-    height, width = thing.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    half = (width // 2, height // 2)
-    cv2.ellipse(mask, half, (half[0] - 1, half[1] - 1), 0, 0, 360, (255,), -1)
-    share = cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32)[..., None] / 255
-    frame = scene.copy()
-    part = frame[top : top + height, left : left + width]
-    part[:] = (part * (1 - share) + thing * share).astype(np.uint8)
-    return frame
