@@ -23,7 +23,6 @@ from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.matchers.base import Matcher
 from verify.overlay import Changes, find_changes, paper_share
-from verify.photometry import ColourFit, fit_colour
 from verify.relation import describe
 from verify.residual import Residual, align_pixels, measure_residual
 from verify.verdict import Relation, Verdict
@@ -62,7 +61,6 @@ class Evidence:
     homography: F64
     residual: Residual
     changes: Changes
-    colour: ColourFit
     share_a: FrameShare
     share_b: FrameShare
     scale: float
@@ -123,13 +121,11 @@ class Verifier:
         grid_side = max(pair.mask.shape)
         residual = measure_residual(pair)
         changes = find_changes(pair, residual)
-        colour = fit_colour(pair.a, pair.b, residual.mask & ~residual.unexplained)
         return Evidence(
             proposal=proposal,
             homography=homography,
             residual=residual,
             changes=changes,
-            colour=colour,
             share_a=frame_share(a.rgb, size_of(b.rgb), homography),
             share_b=frame_share(b.rgb, size_of(a.rgb), inverse(homography)),
             scale=_full_scale(a, b, homography),
@@ -187,8 +183,6 @@ class Verifier:
             return "the details do not agree"
         if changes.worst_elsewhere < limits.min_worst_window:
             return "a small detail is another one"
-        if evidence.colour.residual > limits.max_colour_residual:
-            return "something has another colour"
         if changes.changed_share <= limits.max_unexplained:
             if residual.disagreeing > limits.max_disagreement:
                 return "some details contradict each other"
@@ -203,9 +197,8 @@ class Verifier:
             and residual.plain_difference <= limits.max_plain_difference
             and residual.noise <= limits.max_plain_noise
             and evidence.changes.changed_share == 0
-            and evidence.colour.residual <= 4.0
-            and evidence.colour.shift <= 2.0
-            and 0.9 <= evidence.colour.saturation <= 1.1
+            and residual.grading.shift <= 2.0
+            and 0.9 <= residual.grading.saturation <= 1.1
             and residual.disagreeing <= limits.max_disagreement
         ):
             return ""
@@ -272,7 +265,7 @@ def _covers(evidence: Evidence, limits: Thresholds, *, by_a: bool) -> bool:
 
 
 def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:
-    colour = evidence.colour
+    colour = evidence.residual.grading
     spread, other = colour.spread_a, colour.spread_b
     if not of_a:
         spread, other = other, spread
@@ -316,10 +309,9 @@ def _measurements(evidence: Evidence) -> dict[str, float]:
         "textured_tiles": float(residual.textured_tiles),
         "noise": residual.noise,
         "blur": residual.blur,
-        "tone_change": residual.tone_change,
-        "saturation": evidence.colour.saturation,
-        "colour_shift": evidence.colour.shift,
-        "colour_residual": evidence.colour.residual,
+        "tone_change": residual.grading.change,
+        "saturation": residual.grading.saturation,
+        "colour_shift": residual.grading.shift,
         "changed_share": changes.changed_share,
         "two_sidedness": changes.two_sidedness,
         "contrast_balance": changes.contrast_balance,

@@ -58,8 +58,9 @@ def describe(
         found.append((Relation.CROPPED, f"shows {100 * seen_a:.0f} % of the frame"))
     elif seen_b + border_b < _CROPPED:
         found.append((Relation.CROPPED, f"the other shows {100 * seen_b:.0f} % of its frame"))
-    residual, colour = evidence.residual, evidence.colour
-    if residual.tone_change > _TONE or not 0.85 <= colour.saturation <= 1.15 or colour.shift > 4:
+    residual = evidence.residual
+    grading = residual.grading
+    if grading.change > _TONE or not 0.85 <= grading.saturation <= 1.15 or grading.shift > 4:
         found.append((Relation.ADJUSTED, "other brightness or colour"))
     elif abs(residual.blur) >= _BLURRED:
         found.append((Relation.ADJUSTED, "other sharpness"))

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.geometry import F64, Size, inverse, local_scale, project, size_of
-from verify.photometry import ToneFit, fit_tone, luminance
+from verify.grading import Grading, fit_grading
+from verify.photometry import luminance
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -29,9 +30,13 @@ _NOISE_FACTOR = 4.0
 _NOISE_FLOOR = 0.8
 _MISALIGNMENT = 0.6
 _QUANTISATION = 3.0
-# Where a graded copy ran into black or white, the tone curve has no inverse.
-_CLIPPING_ALLOWANCE = 40.0
+# A graded copy that ran into black or white has lost what the prediction has there.
+_CLIPPING_ALLOWANCE = 12.0
 _GRADED = 4.0
+_COLOUR_TOLERANCE = 28.0
+_COLOUR_NOISE_FACTOR = 8.0
+_DETAIL_SHARE = 0.75
+_DETAIL_NOISE = 0.5
 _TILE = 15
 _CHARACTER = 9
 _STRONG = 20.0
@@ -61,8 +66,8 @@ class Residual:
         a, b: luminance at one tone curve and sharpness, float32 (h, w).
         unexplained: bool (h, w).
         mask: bool (h, w), where the two were compared.
+        grading: the two in one grading, and what it took.
         noise: robust standard deviation of the difference, grey levels.
-        tone_change: mean move of the grey levels by the tone curve.
         blur: sigma that made the two equally sharp, pixels of the grid; positive when a was the
             sharper one, negative when b was.
         textured_tiles: number of 15-pixel windows (every 8 pixels) with more than noise in them.
@@ -76,8 +81,8 @@ class Residual:
     b: F32
     unexplained: Mask
     mask: Mask
+    grading: Grading
     noise: float
-    tone_change: float
     blur: float
     textured_tiles: int
     textured_share: float
@@ -131,22 +136,19 @@ def _warp(image: U8, homography: F64, size: Size, shrink: float) -> tuple[U8, Ma
 
 
 def measure_residual(pair: AlignedPair) -> Residual:
-    """Compares two aligned images after taking out tone and sharpness."""
-    raw_a, raw_b = luminance(pair.a), luminance(pair.b)
+    """Compares two aligned images after taking out grading and sharpness."""
     mask = pair.mask
-    tone = _fit_tone(smoothed(raw_a), smoothed(raw_b), mask)
-    left, right, blur = _match_sharpness(tone.a, tone.b, mask)
-    if blur:
-        right = fit_tone(left, right, mask).mapped
+    grading = fit_grading(pair.a.astype(np.float32), pair.b.astype(np.float32), mask)
+    grey_a, grey_b = smoothed(_grey(grading.a)), smoothed(_grey(grading.b))
+    left, right, blur = _match_sharpness(grey_a, grey_b, mask)
     difference = np.abs(left - right)
-    noise = max(_NOISE_FLOOR, float(1.4826 * np.median(difference[mask])))
     slope = cv2.dilate(np.maximum(gradient(left), gradient(right)), np.ones((3, 3), np.uint8))
+    noise = _noise(difference, slope, mask)
     allowed = _NOISE_FACTOR * noise + _MISALIGNMENT * slope + _QUANTISATION
-    if tone.change > _GRADED:
-        allowed = allowed + _CLIPPING_ALLOWANCE * (_clipped(pair.a) | _clipped(pair.b)).astype(
-            np.float32
-        )
+    if grading.change > _GRADED:
+        allowed = allowed + _CLIPPING_ALLOWANCE * _clipped(pair).astype(np.float32)
     unexplained = (difference > allowed) & mask
+    unexplained |= _other_colour(grading, mask)
     unexplained = (
         cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
         > 0
@@ -157,15 +159,58 @@ def measure_residual(pair: AlignedPair) -> Residual:
         b=right,
         unexplained=unexplained,
         mask=mask,
+        grading=grading,
         noise=noise,
-        tone_change=tone.change,
         blur=blur,
         textured_tiles=tiles.textured,
         textured_share=tiles.textured / max(1, tiles.total),
         agreeing=tiles.agreeing,
         disagreeing=tiles.disagreeing,
-        plain_difference=_plain_difference(raw_a, raw_b, mask),
+        plain_difference=_plain_difference(luminance(pair.a), luminance(pair.b), mask),
     )
+
+
+def _grey(rgb: F32) -> F32:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+
+
+def _noise(difference: F32, slope: F32, mask: Mask) -> float:
+    """Robust deviation of the difference, everywhere or where there is detail: the larger.
+
+    Coarse compression leaves plain areas equal and spoils the detail.
+    """
+    values, slopes = difference[mask][::3], slope[mask][::3]
+    everywhere = float(np.median(values))
+    edge = max(2.0, float(np.quantile(slopes, _DETAIL_SHARE)))
+    detail = values[slopes >= edge]
+    in_detail = _DETAIL_NOISE * float(np.median(detail)) if len(detail) > 100 else 0.0
+    return max(_NOISE_FLOOR, 1.4826 * max(everywhere, in_detail))
+
+
+def _other_colour(grading: Grading, mask: Mask) -> Mask:
+    """Where the colour is another one, bool (h, w)."""
+    height, width = grading.a.shape[:2]
+    half = (max(1, width // 2), max(1, height // 2))
+    planes = []
+    for image in (grading.a, grading.b):
+        small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+        ycc = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2YCrCb)
+        planes.append(cv2.GaussianBlur(ycc, (0, 0), 1.0)[..., 1:])
+    distance = cv2.magnitude(*cv2.split(planes[0] - planes[1]))
+    inner = cv2.resize(mask.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0
+    noise = float(np.median(distance[inner])) if inner.any() else 0.0
+    tolerance = max(_COLOUR_TOLERANCE, _COLOUR_NOISE_FACTOR * noise)
+    wrong = (np.asarray(distance) > tolerance).astype(np.uint8)
+    wrong = cv2.morphologyEx(wrong, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    # Chroma is coarse: what lies beyond the shared frame bleeds in.
+    inner = cv2.erode(
+        mask.astype(np.uint8),
+        np.ones((9, 9), np.uint8),
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    wrong = cv2.resize(wrong, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray((wrong > 0) & (inner > 0))
 
 
 def _plain_difference(a: F32, b: F32, mask: Mask) -> float:
@@ -215,30 +260,6 @@ def _shrunk(image: U8, side: int) -> tuple[U8, F64]:
     return np.asarray(small), matrix
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _TonePair:
-    a: F32
-    b: F32
-    change: float
-
-
-def _fit_tone(a: F32, b: F32, mask: Mask) -> _TonePair:
-    """Maps the image with the wider range to the other: a clipped range has no way back."""
-    forward: ToneFit = fit_tone(a, b, mask)
-    backward: ToneFit = fit_tone(b, a, mask)
-    sample = np.flatnonzero(mask.ravel())[::3]
-    error_forward = _relative_error(a.ravel()[sample], forward.mapped.ravel()[sample])
-    error_backward = _relative_error(b.ravel()[sample], backward.mapped.ravel()[sample])
-    change = max(forward.change, backward.change)
-    if error_backward < 0.9 * error_forward:
-        return _TonePair(backward.mapped, b, change)
-    return _TonePair(a, forward.mapped, change)
-
-
-def _relative_error(target: F32, mapped: F32) -> float:
-    return float(np.abs(target - mapped).mean()) / max(4.0, float(target.std()))
-
-
 def _match_sharpness(a: F32, b: F32, mask: Mask) -> tuple[F32, F32, float]:
     slope_a, slope_b = (float(gradient(image)[mask].mean()) for image in (a, b))
     a_is_sharper = slope_a > slope_b
@@ -256,9 +277,9 @@ def _match_sharpness(a: F32, b: F32, mask: Mask) -> tuple[F32, F32, float]:
     return (blurred, soft, sigma) if a_is_sharper else (soft, blurred, -sigma)
 
 
-def _clipped(rgb: U8) -> Mask:
-    high, low = rgb.max(axis=2) >= 252, rgb.min(axis=2) <= 3
-    near = cv2.dilate((high | low).astype(np.uint8), np.ones((3, 3), np.uint8))
+def _clipped(pair: AlignedPair) -> Mask:
+    ends = [(rgb.max(axis=2) >= 250) | (rgb.min(axis=2) <= 5) for rgb in (pair.a, pair.b)]
+    near = cv2.dilate((ends[0] | ends[1]).astype(np.uint8), np.ones((3, 3), np.uint8))
     return np.asarray(near > 0)
 
 
