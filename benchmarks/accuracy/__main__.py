@@ -4,7 +4,8 @@
     python -m benchmarks.accuracy --truth-set SET --out OUT
 
 OUT then holds accuracy.json, accuracy.md and accuracy-pr.svg, and for every set its pictures, its
-index, its lists and its logs. The exit code is 1 when a required figure is not reached.
+index, its lists, its logs and cases.csv, where each mistake and each miss has a line. The exit code
+is 1 when a required figure is not reached.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.accuracy.cases import write_cases
 from benchmarks.accuracy.dedup_run import DedupRun, run_dedup
 from benchmarks.accuracy.documents import write_documents
 from benchmarks.accuracy.plot import plot_precision_recall
@@ -62,6 +64,7 @@ def measure(
         lists.add(score_lists(truth, run.keep, run.delete))
         candidates.add(score_candidates(truth, run.candidates))
         dedup.append(score_pairs(truth, run.pairs))
+        write_cases(truth, run, work / "cases.csv")
         runs.append(run)
     pairs, unavailable = {DEDUP: pooled(dedup)}, {}
     for tool in tools:

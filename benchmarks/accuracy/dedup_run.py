@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,14 +13,13 @@ from pathlib import Path
 from benchmarks.accuracy.child import Usage, run_measured
 from benchmarks.accuracy.pairs import ScoredPairs
 from benchmarks.accuracy.sets import TruthSet
-from cli.config import load_settings
-from cli.loading import load_verifier
-from resolve.verdicts import CachedVerdicts
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.self_join import candidate_pairs
 from storage.catalog import Catalog
 from storage.index_directory import IndexDirectory
+from verify.codec import decode_verdict
+from verify.verdict import Verdict
 
 Pair = tuple[int, int]
 
@@ -35,6 +34,7 @@ class DedupRun:
         candidates: pairs of pictures that are proposed to verification, the lower place first,
             and pictures of the same bytes.
         pairs: all verdicts, with their scores.
+        reasons: what verification said of each pair that it was asked about.
         index, resolve: what the two commands took.
         verifier: name and version of what gave the verdicts.
     """
@@ -43,6 +43,7 @@ class DedupRun:
     delete: dict[int, int]
     candidates: set[Pair]
     pairs: ScoredPairs
+    reasons: dict[Pair, str]
     index: Usage
     resolve: Usage
     verifier: str
@@ -51,7 +52,7 @@ class DedupRun:
 def run_dedup(truth: TruthSet, work: Path) -> DedupRun:
     """Runs `dedup index` and `dedup resolve` as people do, and looks at what they left.
 
-    Settings come from the environment, as for any other run.
+    Settings come from the environment and `dedup.toml`, as for any other run.
 
     Args:
         work: a folder for the index, the lists and the logs.
@@ -69,8 +70,9 @@ def run_dedup(truth: TruthSet, work: Path) -> DedupRun:
         [*dedup, "resolve", "--index", str(index), "--out", str(lists)], work / "resolve.log"
     )
     places = _Places(truth)
-    settings = load_settings({"index": index}, os.environ, Path.cwd())
-    verifier = load_verifier(settings)
+    # Verdicts are stored under the version of what gave them.
+    summary = json.loads((lists / "summary.json").read_text())
+    version = str(summary["versions"]["verifier"])
     directory = IndexDirectory.open(index)
     with Catalog.open_reader(directory.catalog_path) as catalog:
         images = _Images(catalog, places)
@@ -79,8 +81,14 @@ def run_dedup(truth: TruthSet, work: Path) -> DedupRun:
             (pair.low_id, pair.high_id)
             for pair in candidate_pairs(catalog, indexes, SearchOptions())
         ]
-        with CachedVerdicts(catalog, verifier, is_writable=False) as verdicts:
-            pairs = ScoredPairs.of(_scored(images, proposed, verdicts))
+        verdicts = _stored_verdicts(catalog, version, proposed)
+    same_bytes = dict.fromkeys(images.same_bytes(), (1.0, True))
+    scores = {
+        pair: (verdict.score, verdict.is_copy)
+        for ids, verdict in verdicts.items()
+        for pair in images.pairs([ids])
+    }
+    reasons = {pair: v.reason for ids, v in verdicts.items() for pair in images.pairs([ids])}
     return DedupRun(
         keep=places.of(row["path"] for row in _rows(lists / "keep.csv")),
         delete={
@@ -88,11 +96,12 @@ def run_dedup(truth: TruthSet, work: Path) -> DedupRun:
             for row in _rows(lists / "delete.csv")
             if row["path"] in places
         },
-        candidates=set(images.pairs(proposed)) | set(images.same_bytes()),
-        pairs=pairs,
+        candidates=set(images.pairs(proposed)) | same_bytes.keys(),
+        pairs=ScoredPairs.of(scores | same_bytes),
+        reasons=reasons,
         index=indexed,
         resolve=resolved,
-        verifier=verifier.version,
+        verifier=version,
     )
 
 
@@ -139,29 +148,34 @@ class _Images:
             yield from combinations(sorted(places), 2)
 
 
-def _scored(
-    images: _Images, proposed: list[Pair], verdicts: CachedVerdicts
-) -> dict[Pair, tuple[float, bool]]:
-    """Each pair that resolve has a verdict on, with its score and whether it is a copy."""
-    scored = dict.fromkeys(images.same_bytes(), (1.0, True))
+def _stored_verdicts(
+    catalog: Catalog, version: str, proposed: Iterable[Pair]
+) -> dict[Pair, Verdict]:
+    """The verdicts that resolve has left in the catalog, by image ids."""
+    digests = {image_id: record.digest for image_id, record in catalog.records()}
+
+    def verdict(a: int, b: int) -> Verdict | None:
+        low, high = sorted((digests[a], digests[b]))
+        stored = catalog.verdict(low, high, version)
+        return None if stored is None else decode_verdict(stored)
+
+    found: dict[Pair, Verdict] = {}
     linked: dict[int, set[int]] = {}
-    known = set()
-    for low, high in proposed:
-        verdict = verdicts.verdict(low, high)
-        known.add((low, high))
-        for pair in images.pairs([(low, high)]):
-            scored[pair] = (verdict.score, verdict.is_copy)
-        if verdict.is_copy:
-            both = linked.get(low, {low}) | linked.get(high, {high})
-            linked.update(dict.fromkeys(both, both))
+    for pair in proposed:
+        told = verdict(*pair)
+        if told is None:
+            continue
+        found[pair] = told
+        if told.is_copy:
+            pool = set().union(*(linked.get(image_id, {image_id}) for image_id in pair))
+            linked.update(dict.fromkeys(pool, pool))
     # Choosing keepers asks for further pairs of images that verdicts have linked.
     for pool in {id(pool): pool for pool in linked.values()}.values():
-        for low, high in combinations(sorted(pool), 2):
-            if (low, high) not in known and verdicts.is_known(low, high):
-                verdict = verdicts.verdict(low, high)
-                for pair in images.pairs([(low, high)]):
-                    scored[pair] = (verdict.score, verdict.is_copy)
-    return scored
+        for pair in combinations(sorted(pool), 2):
+            told = None if pair in found else verdict(*pair)
+            if told is not None:
+                found[pair] = told
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

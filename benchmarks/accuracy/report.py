@@ -220,10 +220,11 @@ def _edits(results: Results) -> str:
 
 
 def _families(results: Results) -> str:
-    kinds: dict[str, None] = dict.fromkeys(results.lists.per_family)
+    kinds = sorted(results.lists.per_family)
+    others: set[str] = set(results.lists.false_kinds)
     for one in results.pairs.values():
-        kinds.update(dict.fromkeys(one.false_per_family))
-    kinds.update(dict.fromkeys(results.lists.false_kinds))
+        others |= one.false_per_family.keys()
+    kinds += sorted(others - set(kinds))
     rows = [
         (
             kind,

@@ -16,6 +16,12 @@ from benchmarks.evaluation_set.truth import Role
 
 F64 = NDArray[np.float64]
 
+# What two pictures of a false pair are, where they are not look-alikes of one family.
+TWO_PHOTOGRAPHS = "two photographs, or copies of them"
+TWO_FAMILIES = "look-alikes of two families"
+PHOTOGRAPH_AND_LOOKALIKE = "a photograph and a look-alike"
+OUTSIDE = "outside the set"
+
 
 @dataclass(slots=True)
 class Share:
@@ -203,7 +209,7 @@ def score_lists(truth: TruthSet, keep: set[int], delete: Mapping[int, int]) -> L
     for picture, kept in delete.items():
         if kept < 0 or truth.groups[picture] != truth.groups[kept]:
             figures.false_deletes += 1
-            kind = "outside the set" if kept < 0 else _kind(truth, picture, kept)
+            kind = OUTSIDE if kept < 0 else _kind(truth, picture, kept)
             figures.false_kinds[kind] += 1
     for places in truth.members.values():
         gone = [place for place in places if place in delete]
@@ -276,7 +282,7 @@ def _copies_per_edit(truth: TruthSet) -> Counter[str]:
 
 def _kind(truth: TruthSet, first: int, second: int) -> str:
     """The family of two look-alikes of one family, or what else the two are."""
-    a, b = truth.pictures[first], truth.pictures[second]
-    if a.family and a.family == b.family:
-        return a.family
-    return " with ".join(sorted(p.family or f"a {p.role.value}" for p in (a, b)))
+    families = sorted({truth.pictures[first].family, truth.pictures[second].family})
+    if len(families) == 1:
+        return families[0] or TWO_PHOTOGRAPHS
+    return TWO_FAMILIES if families[0] else PHOTOGRAPH_AND_LOOKALIKE
