@@ -57,11 +57,21 @@ class IndexSet:
         self._states = states
 
     @classmethod
-    def open(cls, directory: IndexDirectory, catalog: Catalog, options: SearchOptions) -> IndexSet:
+    def open(
+        cls,
+        directory: IndexDirectory,
+        catalog: Catalog,
+        options: SearchOptions,
+        *,
+        is_writable: bool = True,
+    ) -> IndexSet:
         """Open every index, first adding what it lacks or building it anew where it is missing,
         damaged, of other models or too far from the catalog.
 
         Files are written for IVF-PQ only; where they cannot be, the index is used from memory.
+
+        Args:
+            is_writable: False writes nothing.
 
         Raises:
             IndexStorageError: the catalog cannot be read.
@@ -73,7 +83,7 @@ class IndexSet:
         states: dict[str, str] = {}
         for model in models:
             embeddings[model.name], states[model.name] = _open_embeddings(
-                directory, catalog, model, hashes.image_ids, options
+                directory, catalog, model, hashes.image_ids, options, is_writable
             )
         return cls(hashes, embeddings, states)
 
@@ -107,8 +117,9 @@ def _open_embeddings(
     model: ModelParameters,
     present: I64,
     options: SearchOptions,
+    is_writable: bool,
 ) -> tuple[EmbeddingIndex, str]:
     if len(present) > max(options.exact_below, MINIMUM_TRAINED_ON):
-        return open_ivfpq(directory, catalog, model, present, options)
+        return open_ivfpq(directory, catalog, model, present, options, is_writable=is_writable)
     blocks = list(catalog.embeddings(model.name))
     return ExactEmbeddingIndex.of(model.dimension, blocks), "in memory"

@@ -28,11 +28,14 @@ def open_ivfpq(
     model: ModelParameters,
     present: I64,
     options: SearchOptions,
+    *,
+    is_writable: bool = True,
 ) -> tuple[IvfPqEmbeddingIndex, str]:
     """The index of that model, holding every image of the catalog, and what was done to have it.
 
     Args:
         present: int64, ascending: the images of the catalog.
+        is_writable: False leaves the files as they are and keeps what is new in memory.
     """
     files = IndexFiles(directory, model.name)
     vectors = StoredVectors(catalog, model.name, model.dimension)
@@ -59,6 +62,9 @@ def open_ivfpq(
     added = _add_new(index, catalog, model.name, int(present[-1]))
     if not added:
         return index, "up to date"
+    note = note or f"{added} images added"
+    if not is_writable:
+        return index, f"{note}; kept in memory: opened to be read"
     card = IndexCard(
         layout=LAYOUT,
         model=model.name,
@@ -71,7 +77,6 @@ def open_ivfpq(
         anchors=_anchors(present, vectors),
     )
     problem = files.write(index.index, card)
-    note = note or f"{added} images added"
     return index, f"{note}; kept in memory: {problem}" if problem else note
 
 

@@ -1,20 +1,27 @@
-"""Every pair of images in a catalog that some index says could be copies."""
+"""Every pair of images in a catalog that some index says could be copies.
+
+With a reference index, also every pair of an image of the catalog and one of the reference index;
+pairs within the reference index are nobody's concern, for nothing is deleted there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.candidates import CandidatePair
 from search.evidence import HASH_SOURCE, Evidence, gather
-from search.hits import I64, Hits
+from search.hits import I64, Flags, Hits
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.pair_spool import PairSpool
 from search.stored_vectors import StoredVectors
 from storage.catalog import Catalog
+from storage.joint_ids import JointIds
+from storage.records import F32, U8
 
 _QUERY_BLOCK = 1024
 
@@ -27,11 +34,26 @@ class CandidateStatistics:
         images: searched for.
         capped_images: had more neighbours than the cap; the nearest were proposed.
         pairs: proposed.
+        seconds: wall time until the first pair was given.
     """
 
     images: int = 0
     capped_images: int = 0
     pairs: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The reference index.
+
+    Attributes:
+        indexes: of its catalog, with the models of the other.
+        ids: of both, made after both were opened; the ids of pairs are such joint ids.
+    """
+
+    indexes: IndexSet
+    ids: JointIds
 
 
 def candidate_pairs(
@@ -39,6 +61,7 @@ def candidate_pairs(
     indexes: IndexSet,
     options: SearchOptions,
     statistics: CandidateStatistics | None = None,
+    reference: Reference | None = None,
 ) -> Iterator[CandidatePair]:
     """Each pair once, in the order of the lower, then the higher id.
 
@@ -46,39 +69,98 @@ def candidate_pairs(
     among the `neighbours_cap` strongest of that image. Approximate search may find it from one
     side only, so all images are searched for before the first pair is given.
 
+    The images of a reference index are looked among, not searched for: the time goes with the size
+    of the catalog. Its neighbours do not count against the cap of those within the catalog.
+
     Args:
         catalog: the one `indexes` were opened on.
         statistics: filled while the pairs are being made; complete after the last one.
+        reference: where copies of the catalog's images are looked for too.
 
     Raises:
         IndexStorageError: the catalog cannot be read, or there is no space for temporary files.
     """
     counts = CandidateStatistics() if statistics is None else statistics
+    started = time.monotonic()
     ids = indexes.image_ids
+    # The lower id of every pair is one of these, whichever index the other one is in.
     with PairSpool(ids, options.spill_after, options.spill_directory) as spool:
         for start in range(0, len(ids), _QUERY_BLOCK):
             block = ids[start : start + _QUERY_BLOCK]
-            evidence = _evidence(catalog, indexes, block, options)
-            spool.add(block[evidence.rows], evidence.ids, evidence.sources, evidence.values)
+            queries = _queries(catalog, indexes, block)
+            evidence = _evidence(queries, indexes, options, is_own=True)
+            _propose(spool, block, evidence, reference)
+            is_capped = evidence.is_capped
+            if reference is not None:
+                beyond = _evidence(queries, reference.indexes, options, is_own=False)
+                is_capped = is_capped | beyond.is_capped
+                _propose_beyond(spool, block, beyond, reference)
             counts.images += len(block)
-            counts.capped_images += int(evidence.is_capped.sum())
+            counts.capped_images += int(is_capped.sum())
+        counts.seconds = time.monotonic() - started
         for pair in spool.pairs(list(indexes.embeddings)):
             counts.pairs += 1
             yield pair
 
 
-def _evidence(catalog: Catalog, indexes: IndexSet, block: I64, options: SearchOptions) -> Evidence:
-    """What all indexes say of these images of the catalog."""
-    hits = {
-        HASH_SOURCE: indexes.hashes.search(*indexes.hashes.hashes_of(block), options, own_ids=block)
-    }
-    for number, (model, index) in enumerate(indexes.embeddings.items(), start=1):
-        vectors, found = StoredVectors(catalog, model, index.dimension).of(block)
-        part = index.search(
-            vectors[found].astype(np.float32), options.reach(model), own_ids=block[found]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Queries:
+    """What a block of images is searched for by.
+
+    Attributes:
+        ids: int64 (n,).
+        hashes: hash64 (n, 8), hash256 (n, 32) and texture (n,).
+        vectors: model to float32 (m, dimension) and the places of the m images that have one.
+    """
+
+    ids: I64
+    hashes: tuple[U8, U8, F32]
+    vectors: Mapping[str, tuple[F32, I64]]
+
+
+def _queries(catalog: Catalog, indexes: IndexSet, block: I64) -> _Queries:
+    vectors = {}
+    for model, index in indexes.embeddings.items():
+        stored, found = StoredVectors(catalog, model, index.dimension).of(block)
+        vectors[model] = stored[found].astype(np.float32), np.flatnonzero(found)
+    return _Queries(block, indexes.hashes.hashes_of(block), vectors)
+
+
+def _evidence(
+    queries: _Queries, indexes: IndexSet, options: SearchOptions, *, is_own: bool
+) -> Evidence:
+    """What all indexes say of these images, which are in them (`is_own`) or are not."""
+    own_ids = queries.ids if is_own else None
+    hits = {HASH_SOURCE: indexes.hashes.search(*queries.hashes, options, own_ids=own_ids)}
+    for number, (model, (vectors, places)) in enumerate(queries.vectors.items(), start=1):
+        part = indexes.embeddings[model].search(
+            vectors, options.reach(model), own_ids=None if own_ids is None else own_ids[places]
         )
-        hits[number] = _in_places(part, np.flatnonzero(found), len(block))
+        hits[number] = _in_places(part, places, len(queries.ids))
     return gather(hits, options.neighbours_cap)
+
+
+def _propose(spool: PairSpool, block: I64, evidence: Evidence, reference: Reference | None) -> None:
+    """Propose the pairs within the catalog, without those of two images that stay in any case."""
+    rows, others = evidence.rows, evidence.ids
+    wanted = np.ones(len(rows), bool)
+    if reference is not None:
+        wanted = ~(reference.ids.are_shared(block)[rows] & reference.ids.are_shared(others))
+    _add(spool, block[rows], others, evidence, wanted)
+
+
+def _propose_beyond(spool: PairSpool, block: I64, evidence: Evidence, reference: Reference) -> None:
+    """Propose the pairs of an image that only the catalog has and one that only the reference has.
+
+    What both have is found among the catalog's own, and stays in any case.
+    """
+    rows, others = evidence.rows, reference.ids.of_reference(evidence.ids)
+    wanted = (others > reference.ids.own_last) & ~reference.ids.are_shared(block)[rows]
+    _add(spool, block[rows], others, evidence, wanted)
+
+
+def _add(spool: PairSpool, ids: I64, others: I64, evidence: Evidence, wanted: Flags) -> None:
+    spool.add(ids[wanted], others[wanted], evidence.sources[wanted], evidence.values[wanted])
 
 
 def _in_places(hits: Hits, places: I64, queries: int) -> Hits:

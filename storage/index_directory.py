@@ -111,15 +111,50 @@ class IndexDirectory:
                 except BlockingIOError as error:
                     holder = os.read(descriptor, 32).decode(errors="replace").strip()
                     raise IndexLocked(
-                        f"Another process{f' ({holder})' if holder else ''} is writing to the "
-                        f"index {self.path}.",
+                        f"Another process ({holder}) is writing to the index {self.path}."
+                        if holder
+                        else f"Another process is using the index {self.path}.",
                         "Wait until it has finished, or use another directory with --index DIR.",
                     ) from error
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)
-            yield
+            try:
+                yield
+            finally:
+                # Who finds the index in use by readers must not be told of a writer that is gone.
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def read_lock(self) -> Iterator[None]:
+        """Keep writers away, without writing anything; others may read too.
+
+        Raises:
+            IndexLocked: another process is writing.
+            IndexStorageError: the directory cannot be read.
+        """
+        with storage_faults(self.path):
+            try:
+                descriptor = os.open(self.lock_path, os.O_RDONLY)
+            except FileNotFoundError:
+                # Nobody has ever written here: a copy, perhaps on a read-only disk.
+                descriptor = -1
+        try:
+            if descriptor >= 0:
+                with storage_faults(self.path):
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    except BlockingIOError as error:
+                        raise IndexLocked(
+                            f"Another process is writing to the index {self.path}.",
+                            "Wait until it has finished.",
+                        ) from error
+            yield
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
 
     @contextmanager
     def replacing(self, target: Path) -> Iterator[Path]:

@@ -103,6 +103,18 @@ class BlobStatus(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class Holder(StrEnum):
+    """Which index lists a blob, when an index is resolved against a reference index.
+
+    OWN: the index alone, as always when there is no other. REFERENCE: the reference index alone.
+    BOTH: the two list one and the same blob.
+    """
+
+    OWN = "own"
+    REFERENCE = "reference"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class BlobEntry:
     """A blob as the catalog knows it.
@@ -113,6 +125,7 @@ class BlobEntry:
         status: indexed or unreadable.
         image_id: the number of its image in the catalog; 0 when unreadable.
         reason: why it is unreadable; "" otherwise.
+        holder: which index lists it; not stored. See `storage.joint_catalog`.
     """
 
     uri: str
@@ -124,6 +137,7 @@ class BlobEntry:
     status: BlobStatus
     image_id: int = 0
     reason: str = ""
+    holder: Holder = Holder.OWN
 
 
 @dataclass(frozen=True, slots=True)

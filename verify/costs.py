@@ -103,7 +103,8 @@ class PairClock:
                                        # at the end the pair ended in the last one entered
 
     A stage that is entered twice, as when a second alignment is tried, is reached once. Entering
-    costs 1.5 µs, half of it the reading of the clock. A pair whose verification raised has ended nowhere.
+    costs 1.5 µs, half of it the reading of the clock. A pair whose verification raised has ended
+    nowhere.
     """
 
     __slots__ = ("_costs", "_reached", "_since", "_stage")
