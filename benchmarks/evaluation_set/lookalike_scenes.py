@@ -131,20 +131,19 @@ def video_frames_with_a_moving_thing(
 def products_in_another_colour(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
     """A mug on white in every colour it is sold in."""
     hues = (int(random.integers(180)) + np.arange(count) * 180 // max(2, count)) % 180
-    variants = []
+    mug, variants = _Mug(random), []
     for hue in hues:
         pixel = np.array([[[hue, 190, 200]]], np.uint8)
         red, green, blue = (int(value) for value in cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0])
-        variants.append(_mug((red, green, blue)))
+        variants.append(mug.in_colour((red, green, blue)))
     return variants
 
 
 def products_with_another_logo(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
     """The same mug with another print on it."""
-    colour = any_colour(random, 60, 230)
-    variants = []
+    mug, colour, variants = _Mug(random), any_colour(random, 130, 230), []
     for _ in range(count):
-        picture = Image.fromarray(_mug(colour))
+        picture = Image.fromarray(mug.in_colour(colour))
         draw = ImageDraw.Draw(picture)
         sides, ink = int(random.integers(3, 9)), any_colour(random, 0, 60)
         draw.regular_polygon((270, 300, 60), sides, rotation=int(random.integers(90)), fill=ink)
@@ -153,17 +152,28 @@ def products_with_another_logo(random: Random, count: int, _photographs: Sequenc
     return variants
 
 
-def _mug(colour: Colour) -> U8:
-    """A mug with light from the left, before white."""
-    height, width = 600, 600
-    picture, draw = sheet(width, height, WHITE)
-    draw.ellipse((350, 220, 500, 400), outline=colour, width=34)
-    draw.rounded_rectangle((130, 150, 410, 500), 40, fill=colour)
-    draw.ellipse((130, 120, 410, 190), fill=tuple(value // 2 for value in colour))
-    pixels = np.asarray(picture, np.float64)
-    is_mug = (pixels < 255).any(axis=2, keepdims=True)
-    light = 1.08 - 0.4 * np.linspace(0, 1, width)[None, :, None]
-    return np.clip(np.where(is_mug, pixels * light, pixels), 0, 255).astype(np.uint8)
+class _Mug:
+    """A mug before white, of a shape of its own: two mugs differ whatever their colours."""
+
+    def __init__(self, random: Random) -> None:
+        self._left, self._right = (int(random.integers(low, low + 50)) for low in (105, 385))
+        self._top, self._bottom = (int(random.integers(low, low + 60)) for low in (120, 460))
+        self._handle = int(random.integers(110, 190))
+
+    def in_colour(self, colour: Colour) -> U8:
+        """With light from the left."""
+        left, right, top, bottom = self._left, self._right, self._top, self._bottom
+        picture, draw = sheet(600, 600, WHITE)
+        middle, half = (top + bottom) // 2, self._handle // 2
+        handle = (right - 60, middle - half, right + 90, middle + half)
+        draw.ellipse(handle, outline=colour, width=30)
+        draw.rounded_rectangle((left, top, right, bottom), 40, fill=colour)
+        inside = (left, top - 30, right, top + 40)
+        draw.ellipse(inside, fill=tuple(value // 2 for value in colour))
+        pixels = np.asarray(picture, np.float64)
+        is_mug = (pixels < 255).any(axis=2, keepdims=True)
+        light = 1.08 - 0.4 * np.linspace(0, 1, 600)[None, :, None]
+        return np.asarray(np.clip(np.where(is_mug, pixels * light, pixels), 0, 255), np.uint8)
 
 
 def spot_the_difference(random: Random, _count: int, photographs: Sequence[U8]) -> list[U8]:
