@@ -62,15 +62,15 @@ class Results:
 
 
 def as_markdown(results: Results) -> str:
-    """The tables, each under a heading of the third level."""
+    """The tables under headings of the third level; the two long ones folded away."""
     return "\n\n".join(
         (
             _intro(results),
             "### What the lists do\n\n" + _lists(results),
             "### Beside other tools\n\n" + _tools(results),
             "### Candidates and cost\n\n" + _candidates(results),
-            "### By edit\n\n" + _edits(results),
-            "### By family of look-alikes\n\n" + _families(results),
+            _folded("By edit, worst first", _edits(results)),
+            _folded("By family of look-alikes", _families(results)),
         )
     )
 
@@ -236,6 +236,10 @@ def _families(results: Results) -> str:
     ]
     header = ("family", "pictures", "false deletes", *(f"{n}: false pairs" for n in results.pairs))
     return _table(header, rows)
+
+
+def _folded(title: str, table: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{table}\n\n</details>"
 
 
 def _matched(results: Results) -> list[str]:
