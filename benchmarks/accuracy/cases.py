@@ -8,9 +8,11 @@ from pathlib import Path
 
 from benchmarks.accuracy.dedup_run import DedupRun
 from benchmarks.accuracy.sets import TruthSet
+from benchmarks.evaluation_set.saving import LOSSLESS
 
 COLUMNS = ("case", "path", "other", "edit", "other_edit", "reason")
 FALSE_DELETE, FALSE_PAIR = "false delete", "false pair"
+ORIGINAL_DELETED = "original deleted"
 NOT_PROPOSED, NOT_MATCHED, NOT_DELETED = "not proposed", "not matched", "not deleted"
 
 
@@ -35,6 +37,8 @@ def _cases(truth: TruthSet, run: DedupRun) -> Iterator[tuple[str, int, int]]:
     for deleted, kept in run.delete.items():
         if kept >= 0 and truth.groups[deleted] != truth.groups[kept]:
             yield FALSE_DELETE, deleted, kept
+        elif truth.is_original[deleted] and truth.pictures[kept].edit not in LOSSLESS:
+            yield ORIGINAL_DELETED, deleted, kept
     ends = zip(run.pairs.first.tolist(), run.pairs.second.tolist(), run.pairs.is_match, strict=True)
     matched = {(first, second) for first, second, is_match in ends if is_match}
     for first, second in sorted(matched):

@@ -13,7 +13,7 @@ from benchmarks.accuracy.sets import TruthSet
 from benchmarks.evaluation_set.truth import Picture, Role
 
 EDITS = ("grey", "crop", "mirror", "blur")
-ORIGINAL, GREY, CROP, MIRROR, BLUR, PAGE_1, PAGE_2 = range(7)
+ORIGINAL, GREY, CROP, MIRROR, BLUR, PAGE_1, PAGE_2, OTHER, ENLARGED = range(9)
 TRUTH = TruthSet(
     Path("set"),
     [
@@ -21,6 +21,8 @@ TRUTH = TruthSet(
         *(Picture(f"{n}.jpg", "g", Role.COPY, edit) for n, edit in enumerate(EDITS, start=1)),
         Picture("5.png", "n5", Role.LOOKALIKE, "lookalike:pages:0"),
         Picture("6.png", "n6", Role.LOOKALIKE, "lookalike:pages:0"),
+        Picture("7.jpg", "h", Role.ORIGINAL, "original"),
+        Picture("8.jpg", "h", Role.COPY, "resize 2"),
     ],
 )
 
@@ -28,8 +30,8 @@ TRUTH = TruthSet(
 def test_every_mistake_and_every_miss_has_its_line(tmp_path: Path) -> None:
     nothing = Usage(0.0, 0)
     run = DedupRun(
-        keep={ORIGINAL, CROP, MIRROR, BLUR, PAGE_1},
-        delete={GREY: ORIGINAL, PAGE_2: PAGE_1},
+        keep={ORIGINAL, CROP, MIRROR, BLUR, PAGE_1, ENLARGED},
+        delete={GREY: ORIGINAL, PAGE_2: PAGE_1, OTHER: ENLARGED},
         candidates={(ORIGINAL, GREY), (ORIGINAL, CROP), (ORIGINAL, BLUR), (PAGE_1, PAGE_2)},
         pairs=ScoredPairs.of(
             {
@@ -48,6 +50,7 @@ def test_every_mistake_and_every_miss_has_its_line(tmp_path: Path) -> None:
         rows = [(row["case"], row["edit"], row["reason"]) for row in csv.DictReader(file)]
     assert rows == [
         ("false delete", "lookalike:pages:0", ""),
+        ("original deleted", "original", ""),
         ("false pair", "lookalike:pages:0", ""),
         ("not matched", "crop", "the details do not agree"),
         ("not proposed", "mirror", ""),
