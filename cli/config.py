@@ -60,7 +60,7 @@ class Settings:
     Attributes:
         index: the index directory.
         model: the embedding models, in the order given.
-        workers: processes that decode images.
+        workers: processes that decode images or verify pairs.
         max_requests_per_second: reads of a cloud source, a second.
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
         connection_string: from AZURE_STORAGE_CONNECTION_STRING; never printed.
@@ -72,6 +72,8 @@ class Settings:
         verify: whether a query's neighbours are verified.
         matcher: keypoint matchers, tried in this order until one aligns the pair.
         out: the folder for the lists.
+        against: a reference index, whose images stay and are looked for in the other; None for
+            none.
         strictness: safe, balanced or loose.
         prefer: rules for choosing the keeper, most important first.
         protect: folders and address prefixes from which nothing is deleted.
@@ -93,6 +95,7 @@ class Settings:
     verify: bool = True
     matcher: tuple[Choice, ...] = (Choice("orb"),)
     out: Path = Path("dedup-lists")
+    against: Path | None = None
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
@@ -209,6 +212,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "verify": _boolean,
     "matcher": _matchers,
     "out": _path,
+    "against": _path,
     "strictness": _one_of(STRICTNESSES),
     "prefer": _texts,
     "protect": _texts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ EXAMPLE = (
     "Examples:\n\n\b\n"
     "  dedup resolve\n"
     "  dedup resolve --index big-index --out lists --strictness balanced "
-    "--prefer folder:/photos/originals"
+    "--prefer folder:/photos/originals\n"
+    "  dedup resolve --index new-index --against archive-index"
 )
 
 
@@ -47,6 +49,14 @@ def _command(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where the lists go. Default: ./dedup-lists"),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="INDEX",
+            help="A reference index: nothing of it is deleted, and copies of its images are.",
+        ),
+    ] = None,
     strictness: StrictnessOption = None,
     matcher: MatcherOption = None,
     prefer: Annotated[
@@ -59,6 +69,10 @@ def _command(
         ),
     ] = None,
     device: DeviceOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", help="Processes that verify. Default: one a core"),
+    ] = None,
     protect: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,6 +87,8 @@ def _command(
         config,
         index=index,
         out=out,
+        against=against,
+        workers=workers,
         strictness=strictness,
         matcher=matcher,
         prefer=prefer,
@@ -94,7 +110,9 @@ def run(settings: Settings) -> None:
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay, print_summary
     from resolve.decisions import read_decisions
+    from resolve.effort import Effort
     from resolve.lists import write_lists
+    from resolve.reference import open_reference
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
     from resolve.verdict_workers import VerdictWorkers
@@ -102,6 +120,8 @@ def run(settings: Settings) -> None:
     from search.index_set import IndexSet
     from search.options import SearchOptions
     from search.self_join import CandidateStatistics, candidate_pairs
+    from storage.catalog import Catalog
+    from storage.catalog_view import CatalogView
     from storage.index_directory import IndexDirectory
 
     directory = IndexDirectory.open(settings.index)
@@ -111,23 +131,36 @@ def run(settings: Settings) -> None:
         protect=settings.protect,
         decisions=read_decisions(directory.path / DECISIONS, settings.out / DECISIONS),
         verifier=verifier.version,
+        against=str(settings.against.resolve()) if settings.against else "",
     )
     _require_writable(settings.out)
     with ExitStack() as stack:
-        catalog, is_writable = _open_catalog(directory, stack)
+        index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
-        indexes = IndexSet.open(directory, catalog, search_options)
+        indexes = IndexSet.open(directory, index, search_options)
+        catalog: CatalogView = index
+        open_catalog: Callable[[], CatalogView] = partial(
+            Catalog.open_reader, directory.catalog_path
+        )
+        reference = None
+        if settings.against is not None:
+            both = stack.enter_context(
+                open_reference(settings.against, directory, index, search_options)
+            )
+            catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
         statistics = CandidateStatistics()
-        candidates = candidate_pairs(catalog, indexes, search_options, statistics)
+        candidates = candidate_pairs(index, indexes, search_options, statistics, reference)
         shown = stack.enter_context(display("resolving", is_quiet=settings.json))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
         workers = VerdictWorkers(
-            verdicts, directory.catalog_path, partial(load_verifier, settings), settings.workers
+            verdicts, open_catalog, partial(load_verifier, settings), settings.workers
         )
         ahead = workers.ahead(candidates)
-        resolution = resolve(catalog, ahead, verdicts, options, ResolveDisplay(shown))
+        resolution = resolve(catalog, ahead, verdicts, options, ResolveDisplay(shown), statistics)
         verdicts.flush()
-        summary = write_lists(resolution, catalog, settings.out)
+        spent = resolution.seconds["verify"] + resolution.seconds["group"]
+        effort = Effort(verdicts.computed, spent, verdicts.costs)
+        summary = write_lists(resolution, catalog, settings.out, effort)
         report = write_report(resolution, catalog, settings.out, summary)
     if settings.json:
         print_json(summary)
@@ -136,7 +169,7 @@ def run(settings: Settings) -> None:
             summary,
             settings.out,
             report,
-            computed=verdicts.computed,
+            effort=effort,
             capped=statistics.capped_images,
         )
 

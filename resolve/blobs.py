@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resolve.id_flags import IdFlags
 from resolve.preferences import Preference, PreferenceKind, Prefixes
-from storage.records import BlobEntry, BlobStatus
+from storage.records import BlobEntry, BlobStatus, Holder
 
 # Uploading or copying a collection takes hours and orders its files by chance; a file that is
 # older than its copy by more than this was there first.
 SAME_AGE_SECONDS = 86_400.0
+IN_REFERENCE = "the reference index has this file too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class BlobPlan:
 
     Attributes:
         kept: the blob that stands for the image; deleted ones point to it.
-        also_kept: those that stay too, each with why.
+        also_kept: those of the index that stay too, each with why.
         deleted: the others.
     """
 
@@ -35,13 +38,21 @@ class BlobPlan:
 class BlobCensus:
     """What one pass over all blobs tells: how many an image has, which are one object.
 
-    Takes 12 bytes for an id and 8 for a blob.
+    Takes 7 bytes for an id and 16 for a blob.
+
+    Attributes:
+        blobs_of_image: int32 (last id + 1,), those of the reference index included.
+        protected_images: with a blob under a protected prefix, or in the reference index.
+        reference_images: with a blob in the reference index.
+        linked_images: with a blob that is one object with another.
+        protected_prefixes: those that some blob of the index lies under.
     """
 
     def __init__(self, entries: Iterable[BlobEntry], last_image_id: int, protect: Prefixes) -> None:
         self.blobs_of_image: NDArray[np.int32] = np.zeros(last_image_id + 1, np.int32)
-        self.protected_images: set[int] = set()
-        self.linked_images: set[int] = set()
+        self.protected_images = IdFlags(last_image_id)
+        self.reference_images = IdFlags(last_image_id)
+        self.linked_images = IdFlags(last_image_id)
         self.protected_prefixes: set[str] = set()
         self._protect = protect
         objects = array("q")
@@ -50,31 +61,37 @@ class BlobCensus:
             if entry.object_id:
                 objects.append(hash(entry.object_id))
                 owners.append(entry.image_id)
-            if entry.status is BlobStatus.INDEXED:
+            # Another process may have indexed more since: what it added stays.
+            is_known = entry.status is BlobStatus.INDEXED and entry.image_id <= last_image_id
+            if is_known:
                 self.blobs_of_image[entry.image_id] += 1
             prefix = protect.match(entry.uri)
-            if prefix is not None:
+            if prefix is not None and entry.holder is not Holder.REFERENCE:
                 self.protected_prefixes.add(prefix)
+            if is_known and entry.holder is not Holder.OWN:
+                self.reference_images.add(entry.image_id)
+            if is_known and (prefix is not None or entry.holder is not Holder.OWN):
                 self.protected_images.add(entry.image_id)
         # Two objects with the same 64-bit hash would both be kept, which is safe.
         found = np.frombuffer(objects, np.int64) if objects else np.empty(0, np.int64)
         values, counts = np.unique(found, return_counts=True)
         self._shared: frozenset[int] = frozenset(values[counts > 1].tolist())
         if self._shared:
-            self.linked_images = {
-                owner
-                for owner, number in zip(owners, objects, strict=True)
-                if number in self._shared
-            } - {0}
-        self.protected_images.discard(0)
+            for owner, number in zip(owners, objects, strict=True):
+                if owner and number in self._shared:
+                    self.linked_images.add(owner)
 
     def is_shared(self, entry: BlobEntry) -> bool:
         """True when another blob is a name of the same object: a hard link, a symbolic link."""
         return bool(entry.object_id) and hash(entry.object_id) in self._shared
 
-    def is_protected(self, entry: BlobEntry) -> bool:
+    def is_under_prefix(self, entry: BlobEntry) -> bool:
         """True when it lies under a protected prefix."""
         return self._protect.match(entry.uri) is not None
+
+    def is_protected(self, entry: BlobEntry) -> bool:
+        """True when it lies under a protected prefix or in the reference index."""
+        return entry.holder is not Holder.OWN or self.is_under_prefix(entry)
 
     def stays(self, entry: BlobEntry) -> bool:
         """True when it is never offered for deletion."""
@@ -86,14 +103,19 @@ def plan_blobs(
 ) -> BlobPlan:
     """Chooses among the blobs of one image, which all hold the same bytes.
 
-    The order: protected; kept in any case because it is one object under two names; what --prefer
-    says; older by more than a day; the shorter path; the name.
+    The order: in the reference index; protected; kept in any case because it is one object under
+    two names; what --prefer says; older by more than a day; the shorter path; the name.
 
     Args:
         entries: at least one.
     """
+    # The census cannot know a name that another process has indexed since.
+    names = Counter(entry.object_id for entry in entries if entry.object_id)
     oldest = min(entry.last_modified for entry in entries)
     newest = max(entry.last_modified for entry in entries)
+
+    def is_shared(entry: BlobEntry) -> bool:
+        return census.is_shared(entry) or names[entry.object_id] > 1
 
     def rank(entry: BlobEntry) -> tuple[object, ...]:
         wishes: list[bool] = []
@@ -104,8 +126,9 @@ def plan_blobs(
                 wishes.append(newest - entry.last_modified > SAME_AGE_SECONDS)
         is_later = entry.last_modified - oldest > SAME_AGE_SECONDS
         return (
+            entry.holder is Holder.OWN,
             not census.is_protected(entry),
-            not census.is_shared(entry),
+            not is_shared(entry),
             *wishes,
             is_later,
             len(entry.uri),
@@ -116,9 +139,13 @@ def plan_blobs(
     also_kept: list[tuple[BlobEntry, str]] = []
     deleted: list[BlobEntry] = []
     for entry in rest:
-        if census.is_protected(entry):
+        if entry.holder is Holder.REFERENCE:
+            continue
+        if entry.holder is Holder.BOTH:
+            also_kept.append((entry, IN_REFERENCE))
+        elif census.is_protected(entry):
             also_kept.append((entry, "in a protected folder"))
-        elif census.is_shared(entry):
+        elif is_shared(entry):
             also_kept.append((entry, _same_object(entry, entries)))
         else:
             deleted.append(entry)

@@ -37,6 +37,7 @@ class Candidate:
         last_modified: of its oldest blob, seconds since the epoch.
         preferred: for each rule of `--prefer` about folders, whether a blob lies under it.
         is_protected, is_decided: under a protected prefix; somebody decided to keep it.
+        is_reference: in the reference index.
     """
 
     image_id: int
@@ -46,6 +47,7 @@ class Candidate:
     preferred: tuple[bool, ...] = ()
     is_protected: bool = False
     is_decided: bool = False
+    is_reference: bool = False
 
 
 class Contest:

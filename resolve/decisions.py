@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.catalog import Catalog
+from storage.catalog_view import CatalogView
 from storage.errors import IndexStorageError, UsageError
 
 _DIGEST_BYTES = 32
@@ -40,12 +40,12 @@ class Decisions:
     def __len__(self) -> int:
         return len(self.not_same) + len(self.keep)
 
-    def kept_ids(self, catalog: Catalog) -> frozenset[int]:
+    def kept_ids(self, catalog: CatalogView) -> frozenset[int]:
         """The images to keep, where the catalog has them."""
         found = (catalog.image_id(digest) for digest in self.keep)
         return frozenset(image_id for image_id in found if image_id is not None)
 
-    def apart(self, catalog: Catalog) -> dict[int, frozenset[int]]:
+    def apart(self, catalog: CatalogView) -> dict[int, frozenset[int]]:
         """Image id to the ids that are not the same, both ways, where the catalog has both."""
         apart: dict[int, set[int]] = {}
         for low, high in self.not_same:

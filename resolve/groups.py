@@ -230,7 +230,7 @@ def group_pool(
         remaining.remove(choice.keeper)
         members: list[Member] = []
         for image_id, verdict, is_extra in _compared(
-            choice.keeper, remaining.ids, known, verdicts, budget, is_small
+            choice.keeper, remaining.ids, known, verdicts, constraints, budget, is_small
         ):
             budget -= is_extra
             if verdict.is_copy and verdict.a_covers_b and image_id not in constraints.undeletable:
@@ -290,15 +290,22 @@ def _compared(
     remaining: Mapping[int, None],
     known: KnownVerdicts,
     verdicts: VerdictSource,
+    constraints: Constraints,
     budget: int,
     is_small: bool,
 ) -> Iterator[tuple[int, Verdict, bool]]:
     """Verdicts of the keeper and others, and whether each is none of the links.
 
-    A small pool is compared as a whole. In a large one copies of the keeper lead to others.
+    A small pool is compared as a whole, but for what stays in any case. In a large one copies of
+    the keeper lead to others.
     """
     linked = known.linked[keeper]
-    queue = deque(image_id for image_id in remaining if is_small or image_id in linked)
+    stays = constraints.undeletable if is_small else ()
+    queue = deque(
+        image_id
+        for image_id in remaining
+        if (is_small or image_id in linked) and image_id not in stays
+    )
     seen = set(queue)
     asked = 0
     while queue:

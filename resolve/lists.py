@@ -1,7 +1,9 @@
 """keep.csv, delete.csv, unreadable.csv, groups.jsonl and summary.json.
 
-Together they account for every blob of the catalog. They are written in one pass over it, so that
-memory does not depend on its size, to temporary files that take the names at the end.
+Together they account for every blob of the index. Of a reference index's blobs they name those
+that deleted ones point to, in delete.csv and groups.jsonl. They are written in one pass over the
+catalog, so that memory does not depend on its size, to temporary files that take the names at the
+end.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
+from resolve.effort import Effort
 from resolve.groups import Group
-from resolve.outcomes import SAME_BYTES, Deleted, Kept, Outcomes
+from resolve.outcomes import SAME_BYTES, Deleted, Kept, Outcomes, ReferenceKeeper, Unreadable
 from resolve.output_folder import replacing_files
 from resolve.resolve import Resolution
 from resolve.summary import Summary, SummaryCounts
-from storage.catalog import Catalog
-from storage.records import BlobEntry
+from storage.catalog_view import CatalogView
+from storage.records import BlobEntry, Holder
 from verify.verdict import Relation
 
 KEEP, DELETE, UNREADABLE = "keep.csv", "delete.csv", "unreadable.csv"
@@ -34,8 +37,13 @@ UNREADABLE_COLUMNS = ("path", "reason")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_lists(resolution: Resolution, catalog: Catalog, out: Path) -> Summary:
+def write_lists(
+    resolution: Resolution, catalog: CatalogView, out: Path, effort: Effort | None = None
+) -> Summary:
     """Writes the lists into the folder `out`, which is made, and returns the summary.
+
+    Args:
+        effort: what the verdicts have cost, for the summary.
 
     Raises:
         IndexStorageError: the folder cannot be written to, or the disk is full.
@@ -51,18 +59,21 @@ def write_lists(resolution: Resolution, catalog: Catalog, out: Path) -> Summary:
         for outcome in outcomes:
             counts.add(outcome)
             entry = outcome.entry
-            if isinstance(outcome, Kept):
-                files[KEEP].write(_keep_row(outcome))
-                group = resolution.group(entry.image_id) if outcome.leads_group else None
+            if isinstance(outcome, ReferenceKeeper) or (
+                isinstance(outcome, Kept) and outcome.leads_group
+            ):
+                group = resolution.group(entry.image_id)
                 if group is not None:
                     row = _group_row(group, outcome, outcomes, catalog)
                     files[GROUPS].write(json.dumps(row) + "\n")
                     counts.groups += 1
+            if isinstance(outcome, Kept):
+                files[KEEP].write(_keep_row(outcome))
             elif isinstance(outcome, Deleted):
                 files[DELETE].write(_delete_row(outcome))
-            else:
+            elif isinstance(outcome, Unreadable):
                 files[UNREADABLE].write(csv_row((entry.uri, safe_cell(entry.reason))))
-        summary = counts.summary(resolution, catalog, time.monotonic() - started)
+        summary = counts.summary(resolution, catalog, time.monotonic() - started, effort)
         files[SUMMARY].write(json.dumps(summary.as_json(), indent=2) + "\n")
     return summary
 
@@ -113,7 +124,9 @@ def _delete_row(deleted: Deleted) -> str:
     )
 
 
-def _group_row(group: Group, kept: Kept, outcomes: Outcomes, catalog: Catalog) -> dict[str, Any]:
+def _group_row(
+    group: Group, kept: Kept | ReferenceKeeper, outcomes: Outcomes, catalog: CatalogView
+) -> dict[str, Any]:
     plan = outcomes.plan(group.keeper)
     also_kept = plan.also_kept if plan is not None else ()
     deleted = plan.deleted if plan is not None else ()
@@ -142,13 +155,17 @@ def _group_row(group: Group, kept: Kept, outcomes: Outcomes, catalog: Catalog) -
         ]
     return {
         "id": kept.group,
-        "keeper": _image(kept.entry, catalog) | {"reasons": list(group.reasons)},
+        "keeper": _image(kept.entry, catalog)
+        | {
+            "reasons": list(group.reasons),
+            "in_reference": kept.entry.holder is not Holder.OWN,
+        },
         "also_kept": [{"path": entry.uri, "reason": why} for entry, why in also_kept],
         "members": members,
     }
 
 
-def _image(entry: BlobEntry, catalog: Catalog) -> dict[str, Any]:
+def _image(entry: BlobEntry, catalog: CatalogView) -> dict[str, Any]:
     record = catalog.record(entry.image_id)
     return {
         "path": entry.uri,

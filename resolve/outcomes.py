@@ -1,4 +1,4 @@
-"""What becomes of each blob of the catalog, in the order of the catalog."""
+"""What becomes of each blob of the index, in the order of the catalog."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from resolve.blobs import BlobPlan
+from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Member
 from resolve.resolve import Resolution
-from storage.catalog import Catalog
-from storage.records import BlobEntry, BlobStatus
+from storage.catalog_view import CatalogView
+from storage.records import BlobEntry, BlobStatus, Holder
 from verify.verdict import Relation
 
 _PLANS_IN_MEMORY = 4096
 _GROUP_ID_DIGITS = 16
 SAME_BYTES = "the same bytes"
+# Where the index could not be locked, another process may be adding to it.
+_SINCE = "indexed since this was resolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Kept:
     Attributes:
         group: its id; "" when it is in none.
         leads_group: it is the one the deleted ones of the group point to.
-        because: "keeper", "no_copies", "not_covered", "protected", "decided" or "same_object".
+        because: "keeper", "no_copies", "not_covered", "protected", "decided", "same_object" or
+            "reference".
         reason: the same in words.
     """
 
@@ -56,21 +59,36 @@ class Unreadable:
     entry: BlobEntry
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceKeeper:
+    """A blob that only the reference index has, and that deleted blobs of a group point to."""
+
+    entry: BlobEntry
+    group: str
+
+
 Outcome: TypeAlias = Kept | Deleted | Unreadable
 
 
 class Outcomes:
     """Every blob's outcome, for one resolution of one catalog."""
 
-    def __init__(self, resolution: Resolution, catalog: Catalog) -> None:
+    def __init__(self, resolution: Resolution, catalog: CatalogView) -> None:
         self._resolution = resolution
         self._catalog = catalog
         self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
 
-    def __iter__(self) -> Iterator[Outcome]:
+    def __iter__(self) -> Iterator[Outcome | ReferenceKeeper]:
+        """The outcome of every blob of the index, then the keepers of the reference index."""
         for entry in self._catalog.blobs():
-            yield Unreadable(entry) if entry.status is BlobStatus.UNREADABLE else self.of(entry)
+            if entry.holder is Holder.REFERENCE:
+                if self._leads(entry):
+                    yield ReferenceKeeper(entry, self.group_id(entry.image_id))
+            elif entry.status is BlobStatus.UNREADABLE:
+                yield Unreadable(entry)
+            else:
+                yield self.of(entry)
 
     def of(self, entry: BlobEntry) -> Kept | Deleted:
         """What becomes of an indexed blob."""
@@ -82,6 +100,8 @@ class Outcomes:
         if plan is None:
             # The index changed since: without its keeper an image stays.
             return Kept(entry, "", False, "not_covered", "its keeper has gone from the index")
+        if resolution.census.stays(entry):
+            return Kept(entry, "", False, self._why_in_any_case(entry), _SINCE)
         member = self._member(image_id)
         return Deleted(
             entry,
@@ -106,8 +126,17 @@ class Outcomes:
         """The same on every run and in every store, for it comes from the keeper's content."""
         return self._catalog.record(keeper).digest.hex()[:_GROUP_ID_DIGITS]
 
+    def _leads(self, entry: BlobEntry) -> bool:
+        group = self._resolution.group(entry.image_id) if entry.image_id else None
+        if group is None or group.keeper != entry.image_id:
+            return False
+        plan = self.plan(entry.image_id)
+        return plan is not None and plan.kept.uri == entry.uri
+
     def _of_staying_image(self, entry: BlobEntry) -> Kept | Deleted:
         resolution, image_id = self._resolution, entry.image_id
+        if image_id >= len(resolution.group_of):
+            return Kept(entry, "", False, "no_copies", _SINCE)
         group = resolution.group(image_id)
         group_id = self.group_id(image_id) if group is not None else ""
         if group is None and not self._has_several_blobs(image_id):
@@ -122,18 +151,24 @@ class Outcomes:
             return Kept(entry, group_id, True, "keeper", "; ".join(reasons))
         for other, why in plan.also_kept:
             if other.uri == entry.uri:
-                protected = resolution.census.is_protected(entry)
-                because = "protected" if protected else "same_object"
-                return Kept(entry, group_id, False, because, why)
+                return Kept(entry, group_id, False, self._why_in_any_case(entry), why)
+        if all(other.uri != entry.uri for other in plan.deleted):
+            return Kept(entry, group_id, False, "not_covered", _SINCE)
         return Deleted(entry, plan.kept.uri, group_id, Relation.EXACT, 1.0, SAME_BYTES)
 
+    def _why_in_any_case(self, entry: BlobEntry) -> str:
+        if entry.holder is Holder.BOTH:
+            return "reference"
+        return "protected" if self._resolution.census.is_protected(entry) else "same_object"
+
     def _has_several_blobs(self, image_id: int) -> bool:
-        counts = self._resolution.census.blobs_of_image
-        return image_id >= len(counts) or bool(counts[image_id] > 1)
+        return bool(self._resolution.census.blobs_of_image[image_id] > 1)
 
     def _alone(self, entry: BlobEntry) -> Kept:
         """The reason of an image that is neither a keeper nor deleted."""
         resolution, image_id = self._resolution, entry.image_id
+        if entry.holder is Holder.BOTH:
+            return Kept(entry, "", False, "reference", IN_REFERENCE)
         if resolution.census.is_protected(entry):
             return Kept(entry, "", False, "protected", "in a protected folder")
         if image_id in resolution.constraints.favoured:

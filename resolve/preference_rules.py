@@ -19,8 +19,9 @@ _SAME_SIZE = 0.1
 
 
 def preference_rules(prefer: Sequence[Preference]) -> tuple[Rule, ...]:
-    """What is decided or protected, then the rules of `--prefer` in their order."""
+    """What stays in any case, then the rules of `--prefer` in their order."""
     rules = [
+        _yes_or_no("reference", lambda candidate: candidate.is_reference, "in the reference index"),
         _yes_or_no("decided", lambda candidate: candidate.is_decided, "you decided to keep it"),
         _yes_or_no("protected", lambda candidate: candidate.is_protected, "in a protected folder"),
     ]

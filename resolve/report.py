@@ -20,8 +20,8 @@ from resolve.outcomes import SAME_BYTES, Outcomes
 from resolve.output_folder import replacing_files
 from resolve.resolve import Resolution
 from resolve.summary import Summary, SummaryCounts
-from storage.catalog import Catalog
-from storage.records import BlobEntry
+from storage.catalog_view import CatalogView
+from storage.records import BlobEntry, Holder
 from verify.verdict import Relation
 
 REPORT = "report.html"
@@ -39,11 +39,12 @@ _KEPT_WORDS = {
     "protected": "protected",
     "decided": "decided by you",
     "same_object": "another name of a file that stays",
+    "reference": "in the reference index too",
 }
 
 
 def write_report(
-    resolution: Resolution, catalog: Catalog, out: Path, summary: Summary | None = None
+    resolution: Resolution, catalog: CatalogView, out: Path, summary: Summary | None = None
 ) -> Path:
     """Writes report.html into the folder `out` and returns its path.
 
@@ -86,7 +87,7 @@ def _fill(path: Path, parts: Mapping[str, Iterator[str]]) -> None:
         file.write(rest)
 
 
-def least_certain(resolution: Resolution, catalog: Catalog, most: int) -> list[int]:
+def least_certain(resolution: Resolution, catalog: CatalogView, most: int) -> list[int]:
     """Places of the groups, the least certain first; ties in an order that content decides."""
     scores = np.array([group.lowest_score for group in resolution.groups])
     order = np.argsort(scores, kind="stable")
@@ -164,7 +165,7 @@ def _relations(group: Group) -> set[str]:
 
 
 def _articles(
-    shown: list[int], resolution: Resolution, outcomes: Outcomes, catalog: Catalog
+    shown: list[int], resolution: Resolution, outcomes: Outcomes, catalog: CatalogView
 ) -> Iterator[str]:
     left = _PREVIEWS_SHOWN
     for number, place in enumerate(shown, start=1):
@@ -189,7 +190,12 @@ def _articles(
         notes = [f"Stays too: {why}: {entry.uri}" for entry, why in plan.also_kept]
         notes += [f"Goes, {SAME_BYTES}: {entry.uri}" for entry in plan.deleted[:_COPIES_SHOWN]]
         yield _figure(
-            plan.kept, "keep", "Stays", f"<ul>{reasons}</ul>{_notes(notes)}", catalog, left > 0
+            plan.kept,
+            "keep",
+            _stays(plan.kept),
+            f"<ul>{reasons}</ul>{_notes(notes)}",
+            catalog,
+            left > 0,
         )
         left -= 1
         for member, found in entries[:_COPIES_SHOWN]:
@@ -206,8 +212,12 @@ def _articles(
         yield "</article>\n"
 
 
+def _stays(entry: BlobEntry) -> str:
+    return "Stays" if entry.holder is Holder.OWN else "Stays, in the reference index"
+
+
 def _figure(
-    entry: BlobEntry, kind: str, tag: str, details: str, catalog: Catalog, with_preview: bool
+    entry: BlobEntry, kind: str, tag: str, details: str, catalog: CatalogView, with_preview: bool
 ) -> str:
     record = catalog.record(entry.image_id)
     image = _preview(catalog, entry) if with_preview else '<p class="soft">No preview here.</p>'
@@ -223,7 +233,7 @@ def _notes(lines: list[str]) -> str:
     return "".join(f'<p class="soft"><bdi>{escape(shown_path(line))}</bdi></p>' for line in lines)
 
 
-def _preview(catalog: Catalog, entry: BlobEntry) -> str:
+def _preview(catalog: CatalogView, entry: BlobEntry) -> str:
     content = catalog.preview(entry.image_id)
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:

@@ -28,7 +28,8 @@ from resolve.groups import (
 from resolve.keeper import KeeperRules
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
 from search.candidates import CandidatePair
-from storage.catalog import Catalog
+from search.self_join import CandidateStatistics
+from storage.catalog_view import CatalogView
 from storage.errors import UsageError
 from verify.verdict import Verdict
 
@@ -44,6 +45,7 @@ class ResolveOptions:
         protect: folders or address prefixes whose blobs are never deleted and are preferred.
         decisions: what people decided earlier.
         verifier: name and version of what gives the verdicts, for the summary.
+        against: the reference index, for the summary; "" for none.
 
     Raises:
         UsageError: a rule that does not exist.
@@ -53,6 +55,7 @@ class ResolveOptions:
     protect: tuple[str, ...] = ()
     decisions: Decisions = field(default_factory=Decisions)
     verifier: str = ""
+    against: str = ""
 
     def __post_init__(self) -> None:
         parse_preferences(self.prefer)
@@ -132,7 +135,7 @@ class Resolution:
         place = int(self.group_of[image_id]) if image_id < len(self.group_of) else 0
         return self.groups[place - 1] if place else None
 
-    def plan(self, catalog: Catalog, image_id: int) -> BlobPlan | None:
+    def plan(self, catalog: CatalogView, image_id: int) -> BlobPlan | None:
         """What becomes of the blobs of an image that stays; None when it has none any more."""
         entries = catalog.blobs_of(image_id)
         if not entries:
@@ -144,7 +147,11 @@ class _Candidates:
     """Candidates from the catalog, for the keeper rules."""
 
     def __init__(
-        self, catalog: Catalog, census: BlobCensus, options: ResolveOptions, decided: frozenset[int]
+        self,
+        catalog: CatalogView,
+        census: BlobCensus,
+        options: ResolveOptions,
+        decided: frozenset[int],
     ) -> None:
         self._catalog = catalog
         self._census = census
@@ -165,19 +172,28 @@ class _Candidates:
             preferred=tuple(
                 any(folder.match(entry.uri) for entry in entries) for folder in self._folders
             ),
-            is_protected=image_id in self._census.protected_images,
+            is_protected=any(self._census.is_under_prefix(entry) for entry in entries),
+            is_reference=image_id in self._census.reference_images,
             is_decided=image_id in self._decided,
         )
 
 
 def resolve(
-    catalog: Catalog,
+    catalog: CatalogView,
     candidates: Iterable[CandidatePair],
     verdicts: VerdictSource,
     options: ResolveOptions,
     listener: ResolveListener | None = None,
+    searched: CandidateStatistics | None = None,
 ) -> Resolution:
     """Verifies the candidates, groups what are copies and chooses who stays. Deletes nothing.
+
+    Args:
+        catalog: of the index, or a `JointCatalog` of it and a reference index, from which nothing
+            is deleted and whose images are the preferred keepers.
+        candidates: pairs of its image ids.
+        searched: filled by those who search for the candidates while they are asked for, so that
+            the time for it is not taken for verification.
 
     Raises:
         UsageError: nothing in the index lies under a protected prefix.
@@ -226,8 +242,18 @@ def resolve(
         pairs=linked.pairs,
         pairs_passed_over=linked.passed_over,
         relations=dict(sorted(linked.relations.items())),
-        seconds={"verify": verified - started, "group": time.monotonic() - verified},
+        seconds=_seconds(searched, verified - started, time.monotonic() - verified),
     )
+
+
+def _seconds(
+    searched: CandidateStatistics | None, verifying: float, grouping: float
+) -> dict[str, float]:
+    if searched is None:
+        return {"verify": verifying, "group": grouping}
+    # The search runs when the first candidate is asked for.
+    search = min(searched.seconds, verifying)
+    return {"search": search, "verify": verifying - search, "group": grouping}
 
 
 class _Linking:
@@ -277,8 +303,8 @@ def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:
             )
 
 
-def _constraints(catalog: Catalog, census: BlobCensus, decisions: Decisions) -> Constraints:
-    favoured = frozenset(census.protected_images) | decisions.kept_ids(catalog)
+def _constraints(catalog: CatalogView, census: BlobCensus, decisions: Decisions) -> Constraints:
+    favoured = census.protected_images.with_ids(decisions.kept_ids(catalog))
     return Constraints(
         undeletable=favoured | census.linked_images,
         favoured=favoured,
@@ -298,7 +324,7 @@ def _outcome(groups: Sequence[Group], last_id: int) -> tuple[NDArray[np.int64], 
 
 
 def _exact_groups(
-    catalog: Catalog,
+    catalog: CatalogView,
     census: BlobCensus,
     keeper_of: NDArray[np.int64],
     group_of: NDArray[np.int64],

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from resolve.outcomes import Deleted, Kept, Outcome
+from resolve.effort import Effort
+from resolve.outcomes import Deleted, Kept, Outcome, ReferenceKeeper
 from resolve.resolve import Resolution
-from storage.catalog import Catalog
+from storage.catalog_view import CatalogView
 
 LISTS_VERSION = 1
 
@@ -21,14 +22,16 @@ class Summary:
 
     Attributes:
         lists_version: of the layout of the lists.
-        blobs: in the catalog. keep, delete, unreadable: rows of the lists.
+        blobs: in the index. keep, delete, unreadable: rows of the lists.
         images: different contents. groups: lines of groups.jsonl.
+        reference_keepers: of those groups, the ones whose keeper only the reference index has.
         bytes: of all blobs. bytes_to_free: of those to be deleted.
         kept: why blobs stay, to how many. deleted: relation to how many blobs.
         pairs: candidates verified. pairs_passed_over: decided by somebody earlier.
         pairs_by_relation: of those verified.
         seconds: stage to wall time.
-        options: prefer, protect and the number of decisions.
+        verification: what the verdicts worked out in this run have cost; see `Effort`.
+        options: prefer, protect, the reference index and the number of decisions.
         versions: of dedup, and of what gave the verdicts.
     """
 
@@ -39,6 +42,7 @@ class Summary:
     unreadable: int
     images: int
     groups: int
+    reference_keepers: int
     bytes: int
     bytes_to_free: int
     kept: Mapping[str, int]
@@ -47,6 +51,7 @@ class Summary:
     pairs_passed_over: int
     pairs_by_relation: Mapping[str, int]
     seconds: Mapping[str, float]
+    verification: Mapping[str, Any]
     options: Mapping[str, Any]
     versions: Mapping[str, str]
 
@@ -62,13 +67,17 @@ class SummaryCounts:
     blobs: int = 0
     unreadable: int = 0
     groups: int = 0
+    reference_keepers: int = 0
     bytes: int = 0
     bytes_to_free: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome | ReferenceKeeper) -> None:
         """Count one blob."""
+        if isinstance(outcome, ReferenceKeeper):
+            self.reference_keepers += 1
+            return
         self.blobs += 1
         self.bytes += outcome.entry.size
         if isinstance(outcome, Kept):
@@ -79,7 +88,13 @@ class SummaryCounts:
         else:
             self.unreadable += 1
 
-    def summary(self, resolution: Resolution, catalog: Catalog, seconds_writing: float) -> Summary:
+    def summary(
+        self,
+        resolution: Resolution,
+        catalog: CatalogView,
+        seconds_writing: float,
+        effort: Effort | None = None,
+    ) -> Summary:
         """The counts with what is known of the run.
 
         Raises:
@@ -97,6 +112,7 @@ class SummaryCounts:
             unreadable=self.unreadable,
             images=catalog.image_count,
             groups=self.groups,
+            reference_keepers=self.reference_keepers,
             bytes=self.bytes,
             bytes_to_free=self.bytes_to_free,
             kept=dict(sorted(self.kept.items())),
@@ -108,9 +124,11 @@ class SummaryCounts:
                 stage: round(spent, 3)
                 for stage, spent in (*resolution.seconds.items(), ("write", seconds_writing))
             },
+            verification=(effort or Effort()).as_json(),
             options={
                 "prefer": list(options.prefer),
                 "protect": list(options.protect),
+                "against": options.against,
                 "decisions": len(options.decisions),
             },
             versions={"dedup": _own_version(), "verifier": options.verifier},

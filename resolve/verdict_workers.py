@@ -14,18 +14,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from pathlib import Path
 
 import cv2
 import faiss
 
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from search.candidates import CandidatePair
-from storage.catalog import Catalog
+from storage.catalog_view import CatalogView
 from verify.codec import encode_verdict
+from verify.costs import StageCosts
 from verify.verdict import Relation, Verdict
 
 VerifierFactory = Callable[[], PairVerifier]
+CatalogOpener = Callable[[], CatalogView]
 
 PAIRS_PER_TASK = 24
 _TASKS_AHEAD_PER_WORKER = 4
@@ -33,6 +34,8 @@ _PREVIEWS_IN_MEMORY = 64
 _CRASHED = "verification of the two crashed"
 
 Pair = tuple[int, int]
+# The verdicts of a task's pairs, encoded, and what they cost (`StageCosts.as_dict`).
+Answer = tuple[list[bytes], dict[str, dict[str, float]]]
 
 
 class VerdictWorkers:
@@ -40,17 +43,21 @@ class VerdictWorkers:
 
     Args:
         verdicts: where the verdicts go, and which knows what it has already.
-        catalog: path of the catalog.
+        open_catalog: opens the catalog of `verdicts` to be read; it must be picklable.
         make_verifier: makes a worker's verifier; it must be picklable, and give the same `version`
             as the verifier of `verdicts`.
         workers: processes.
     """
 
     def __init__(
-        self, verdicts: CachedVerdicts, catalog: Path, make_verifier: VerifierFactory, workers: int
+        self,
+        verdicts: CachedVerdicts,
+        open_catalog: CatalogOpener,
+        make_verifier: VerifierFactory,
+        workers: int,
     ) -> None:
         self._verdicts = verdicts
-        self._catalog = catalog
+        self._open_catalog = open_catalog
         self._make_verifier = make_verifier
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
@@ -60,7 +67,7 @@ class VerdictWorkers:
         if self._workers <= 1:
             yield from candidates
             return
-        waiting: deque[tuple[list[CandidatePair], list[Pair], Future[list[bytes]] | None]] = deque()
+        waiting: deque[tuple[list[CandidatePair], list[Pair], Future[Answer] | None]] = deque()
         stream = iter(candidates)
         try:
             while True:
@@ -87,7 +94,7 @@ class VerdictWorkers:
 
     def _submitted(
         self, task: list[CandidatePair]
-    ) -> tuple[list[CandidatePair], list[Pair], Future[list[bytes]] | None]:
+    ) -> tuple[list[CandidatePair], list[Pair], Future[Answer] | None]:
         unknown = [
             self._verdicts.order(pair.low_id, pair.high_id)
             for pair in task
@@ -101,9 +108,9 @@ class VerdictWorkers:
             self.close()
             return task, unknown, self._running().submit(_verify, unknown)
 
-    def _values(self, pairs: Sequence[Pair], future: Future[list[bytes]]) -> list[bytes]:
+    def _values(self, pairs: Sequence[Pair], future: Future[Answer]) -> list[bytes]:
         try:
-            return future.result()
+            return self._taken(future)
         except BrokenProcessPool:
             # Some pair of some task killed a worker. One by one, the one to blame is found.
             return [self._alone(pair) for pair in pairs]
@@ -111,10 +118,15 @@ class VerdictWorkers:
     def _alone(self, pair: Pair) -> bytes:
         for _ in range(2):
             try:
-                return self._running().submit(_verify, [pair]).result()[0]
+                return self._taken(self._running().submit(_verify, [pair]))[0]
             except BrokenProcessPool:
                 self.close()
         return encode_verdict(Verdict(Relation.DIFFERENT, 0.0, False, False, None, {}, _CRASHED))
+
+    def _taken(self, future: Future[Answer]) -> list[bytes]:
+        values, costs = future.result()
+        self._verdicts.costs.merge(StageCosts.from_dict(costs))
+        return values
 
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -122,7 +134,7 @@ class VerdictWorkers:
                 self._workers,
                 mp_context=multiprocessing.get_context("forkserver"),
                 initializer=_start_worker,
-                initargs=(self._catalog, self._make_verifier),
+                initargs=(self._open_catalog, self._make_verifier),
             )
         return self._pool
 
@@ -133,18 +145,19 @@ class _Worker:
     verdicts: CachedVerdicts
 
 
-def _start_worker(catalog: Path, make_verifier: VerifierFactory) -> None:
+def _start_worker(open_catalog: CatalogOpener, make_verifier: VerifierFactory) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     # One worker, one core: the pool is the parallelism.
     faiss.omp_set_num_threads(1)
     _Worker.verdicts = CachedVerdicts(
-        Catalog.open_reader(catalog),
+        open_catalog(),
         make_verifier(),
         is_writable=False,
         previews_in_memory=_PREVIEWS_IN_MEMORY,
     )
 
 
-def _verify(pairs: Sequence[Pair]) -> list[bytes]:
-    return [_Worker.verdicts.compute(*pair) for pair in pairs]
+def _verify(pairs: Sequence[Pair]) -> Answer:
+    values = [_Worker.verdicts.compute(*pair) for pair in pairs]
+    return values, _Worker.verdicts.costs.take().as_dict()

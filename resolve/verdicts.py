@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from types import TracebackType
 from typing import Protocol
@@ -10,11 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.catalog import Catalog
+from storage.catalog_view import CatalogView
 from storage.errors import IndexStorageError
 from storage.records import ImageRecord
 from verify.cascade import VerifyImage
 from verify.codec import decode_verdict, encode_verdict
+from verify.costs import StageCosts
 from verify.verdict import Verdict
 
 # 640×480 RGB is 0.9 MB: 256 previews are some 240 MB at most.
@@ -23,6 +25,9 @@ PREVIEWS_IN_MEMORY = 256
 VERDICTS_PER_COMMIT = 256
 # Verdicts of some 600 bytes kept where they cannot be stored.
 VERDICTS_IN_MEMORY = 50_000
+
+# Stages that are not the verifier's own.
+READING, VERIFYING, OTHER = "previews", "verification", "other"
 
 
 class PairVerifier(Protocol):
@@ -44,11 +49,15 @@ class CachedVerdicts:
         catalog: where records, previews and earlier verdicts are.
         verifier: decides what is not in the cache; its `version` is part of the cache's key.
         is_writable: store new verdicts in the catalog (it must have been opened to write).
+
+    Attributes:
+        computed: verdicts worked out, here or in worker processes. from_cache: known already.
+        costs: what those worked out have cost, by the verifier's stages where it counts them.
     """
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: CatalogView,
         verifier: PairVerifier,
         *,
         is_writable: bool,
@@ -63,6 +72,7 @@ class CachedVerdicts:
         self._pending: dict[tuple[bytes, bytes], bytes] = {}
         self.computed = 0
         self.from_cache = 0
+        self.costs = StageCosts()
 
     def __enter__(self) -> CachedVerdicts:
         return self
@@ -109,7 +119,12 @@ class CachedVerdicts:
 
     def compute(self, low: int, high: int) -> bytes:
         """The encoded verdict on two images in the order of their digests, computed now."""
-        return encode_verdict(self._verifier.verify(self.image(low), self.image(high)))
+        started = time.process_time()
+        a, b = self.image(low), self.image(high)
+        ready = time.process_time()
+        stored = encode_verdict(self._verifier.verify(a, b))
+        self._charge(ready - started, time.process_time() - ready)
+        return stored
 
     def add(self, low: int, high: int, stored: bytes) -> None:
         """Takes a computed verdict in, to be stored with the next transaction."""
@@ -120,6 +135,17 @@ class CachedVerdicts:
         elif len(self._pending) > VERDICTS_IN_MEMORY:
             # A read-only index keeps the newest; an older one is worked out again when asked for.
             self._pending.pop(next(iter(self._pending)))
+
+    def _charge(self, reading: float, verifying: float) -> None:
+        """Count one pair, so that the stages add up to the time it took."""
+        self.costs.add(READING, reading, ended=False)
+        counted = getattr(self._verifier, "costs", None)
+        if not isinstance(counted, StageCosts):
+            self.costs.add(VERIFYING, verifying, ended=True)
+            return
+        own = counted.take()
+        self.costs.merge(own)
+        self.costs.add(OTHER, max(0.0, verifying - own.seconds), ended=False)
 
     def _stored(self, low: int, high: int) -> bytes | None:
         key = (self._digest(low), self._digest(high))

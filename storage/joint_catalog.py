@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +31,21 @@ class JointCatalog:
         self._index = index
         self._reference = reference
         self.ids = ids
+
+    @classmethod
+    def open_readers(
+        cls, index: Path, reference: Path, own_last: int, reference_last: int
+    ) -> JointCatalog:
+        """Both catalogs opened to be read in another process, for records and previews.
+
+        Args:
+            own_last, reference_last: of the `ids` there.
+        """
+        return cls(
+            Catalog.open_reader(index),
+            Catalog.open_reader(reference),
+            JointIds(own_last, reference_last),
+        )
 
     def require_agreement(self) -> None:
         """Check that blobs which both indexes list have the same content in both.

@@ -45,15 +45,35 @@ class IndexParameters:
         Raises:
             IndexMismatch: naming everything that differs.
         """
-        differences = self._differences(wanted)
+        differences = self._differences(wanted, "in the index", "now", "in use now")
         if differences:
             raise IndexMismatch(
                 "This index was made with other settings: " + "; ".join(differences) + ".", _REMEDY
             )
 
-    def _differences(self, wanted: IndexParameters) -> list[str]:
+    def require_comparable(self, other: IndexParameters, here: str, there: str) -> None:
+        """Check that images of an index made with these may be compared with those of another.
+
+        Args:
+            here, there: names of the two indexes, for the message.
+
+        Raises:
+            IndexMismatch: naming everything that differs.
+        """
+        differences = self._differences(other, f"in {here}", f"in {there}", f"in {there}")
+        if differences:
+            raise IndexMismatch(
+                f"The indexes {here} and {there} were made with different settings: "
+                + "; ".join(differences)
+                + ".",
+                "Index one of them again, into a new directory, with the settings of the other.",
+            )
+
+    def _differences(
+        self, wanted: IndexParameters, here: str, there: str, in_use: str
+    ) -> list[str]:
         found = [
-            f"{name} {ours!r} in the index, {theirs!r} now"
+            f"{name} {ours!r} {here}, {theirs!r} {there}"
             for name, ours, theirs in (
                 ("schema", self.schema_version, wanted.schema_version),
                 ("descriptors", self.descriptor_version, wanted.descriptor_version),
@@ -63,12 +83,12 @@ class IndexParameters:
         ]
         ours = {model.name: model for model in self.models}
         theirs = {model.name: model for model in wanted.models}
-        found += [f"model {name} is in the index, not in use now" for name in ours.keys() - theirs]
-        found += [f"model {name} is not in the index" for name in theirs.keys() - ours]
+        found += [f"model {name} is {here}, not {in_use}" for name in ours.keys() - theirs]
+        found += [f"model {name} is not {here}" for name in theirs.keys() - ours]
         for name in sorted(ours.keys() & theirs):
             found += [
                 f"model {name}: {attribute.replace('_', ' ')} {getattr(ours[name], attribute)!r} "
-                f"in the index, {getattr(theirs[name], attribute)!r} now"
+                f"{here}, {getattr(theirs[name], attribute)!r} {there}"
                 for attribute in ("dimension", "fingerprint", "runtime", "input_size")
                 if getattr(ours[name], attribute) != getattr(theirs[name], attribute)
             ]
