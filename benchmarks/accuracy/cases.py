@@ -20,9 +20,10 @@ def write_cases(truth: TruthSet, run: DedupRun, path: Path) -> None:
     """Writes a CSV of what went wrong.
 
     `false delete` names the deleted picture and the one kept for it; `false pair`, two pictures
-    that verification calls copies and that are not. For copies that stay, the first stage that
-    let them through: `not proposed` as a candidate with the original, `not matched` by
-    verification, `not deleted` although matched.
+    that verification calls copies and that are not; `original deleted`, an original and the copy
+    kept for it, which lost something. For copies that stay, the first stage that let them
+    through: `not proposed` as a candidate with the original, `not matched` by verification, `not
+    deleted` although matched.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
