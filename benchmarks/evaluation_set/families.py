@@ -28,3 +28,6 @@ PHOTOGRAPHS_NEEDED: dict[str, int] = {
 
 # Whatever the seed, these give the same pictures: they come once in a set.
 ALWAYS_THE_SAME = frozenset({"stereo pair"})
+
+# With more, the hot spots of a thermal image would come to lie on one another.
+MOST_PER_INSTANCE = 5

@@ -225,8 +225,8 @@ def thermal_images_with_another_hot_spot(
     places = [(120, 150), (120, 430), (350, 150), (350, 430), (240, 290)]
     frames = []
     for place in range(count):
-        y, x = places[place % len(places)]
-        y, x = y + 12 * (place // len(places)), x + int(random.integers(-15, 16))
+        y, x = places[place]
+        x += int(random.integers(-15, 16))
         spot = 110 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 34.0**2))
         frames.append(_thermal(np.clip(grey + spot, 0, 255).astype(np.uint8)))
     return frames

@@ -24,6 +24,7 @@ from benchmarks.evaluation_set.drawing import U8, Random
 from benchmarks.evaluation_set.families import (
     ALL_FAMILIES,
     ALWAYS_THE_SAME,
+    MOST_PER_INSTANCE,
     PHOTOGRAPHS_NEEDED,
 )
 from benchmarks.evaluation_set.photographs import load, photographs_in
@@ -52,7 +53,10 @@ class SetPlan:
         distractors: photographs without copies.
         copies_per_original: each by another edit; over the set all edits come equally often.
         instances: how often each family of look-alikes is drawn, each time anew.
-        per_instance: pictures of one instance, where the family has a choice.
+        per_instance: pictures of one instance, where the family has a choice; 2 to 5.
+
+    Raises:
+        UsageError: another number per instance.
     """
 
     seed: int = 1
@@ -61,6 +65,13 @@ class SetPlan:
     copies_per_original: int = 5
     instances: int = 3
     per_instance: int = 4
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.per_instance <= MOST_PER_INSTANCE:
+            raise UsageError(
+                f"{self.per_instance} pictures per instance are not possible.",
+                f"Ask for 2 to {MOST_PER_INSTANCE}, and for more instances.",
+            )
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from benchmarks.evaluation_set.drawing import U8
 from benchmarks.evaluation_set.families import (
     ALL_FAMILIES,
     ALWAYS_THE_SAME,
+    MOST_PER_INSTANCE,
     PHOTOGRAPHS_NEEDED,
 )
 from benchmarks.evaluation_set.photographs import photograph
@@ -20,7 +21,7 @@ SCENES = [photograph(name) for name in ("coffee.png", "china.jpg", "rocket.jpg",
 
 def drawn(family: str, seed: int = 0) -> list[U8]:
     scenes = SCENES[: PHOTOGRAPHS_NEEDED.get(family, 0)]
-    return ALL_FAMILIES[family](np.random.default_rng(seed), 4, scenes)
+    return ALL_FAMILIES[family](np.random.default_rng(seed), MOST_PER_INSTANCE, scenes)
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)

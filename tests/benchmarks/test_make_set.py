@@ -126,6 +126,12 @@ def test_too_few_photographs_are_an_error_that_counts_them(
         make_set(photographs, tmp_path / "set", SetPlan(originals=5, distractors=4))
 
 
+@pytest.mark.parametrize("count", [1, 6])
+def test_more_pictures_per_instance_than_a_family_has_are_an_error(count: int) -> None:
+    with pytest.raises(UsageError, match="Ask for 2 to 5"):
+        SetPlan(per_instance=count)
+
+
 def test_photographs_with_the_same_bytes_count_once_and_others_than_pictures_do_not(
     photographs: list[Path], tmp_path: Path
 ) -> None:
