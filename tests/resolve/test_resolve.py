@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import csv
-import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from resolve.decisions import Decisions
 from resolve.lists import write_lists
 from resolve.resolve import Resolution, ResolveOptions, ResolveProgress, resolve
 from storage.catalog import Catalog
 from storage.errors import UsageError
-from storage.records import ImageRecord, Metadata
+from storage.records import Metadata
 from tests.resolve.invented import (
     DAY,
     UNRELATED,
-    InventedImage,
     ToldVerdicts,
     blob,
     candidates,
     copy,
-    fill,
     image,
     record,
-    unreadable,
 )
 from verify.verdict import Relation, Verdict
 
@@ -265,93 +258,3 @@ def test_the_same_pictures_indexed_in_another_order_give_the_same_lists(
     _lists(other, renumbered, tmp_path / "other")
     for name in ("keep.csv", "delete.csv", "groups.jsonl"):
         assert (tmp_path / "one" / name).read_text() == (tmp_path / "other" / name).read_text()
-
-
-_RELATIONS = st.sampled_from(
-    [UNRELATED, copy(), copy(b_covers_a=False), copy(a_covers_b=False, relation=Relation.CROPPED)]
-)
-_FOLDERS = ("/a", "/b", "/c")
-
-
-@st.composite
-def _collections(draw: st.DrawFn) -> tuple[list[InventedImage], Told, dict[str, object]]:
-    count = draw(st.integers(1, 6))
-    images: list[InventedImage] = []
-    records: list[ImageRecord] = []
-    for n in range(1, count + 1):
-        blobs = [
-            blob(
-                f"{draw(st.sampled_from(_FOLDERS))}/{n}-{k}.jpg",
-                object_id=draw(st.sampled_from(["", "1:1", "1:2", f"1:{n}{k}"])),
-                last_modified=draw(st.sampled_from([0.0, 3 * DAY])),
-            )
-            for k in range(draw(st.integers(1, 3)))
-        ]
-        records.append(record(str(n), width=draw(st.sampled_from([400, 800]))))
-        images.append(image(*blobs, record_=records[-1]))
-    images.append(unreadable("/a/broken.jpg"))
-    pairs = [(a, b) for a in range(1, count + 1) for b in range(1, count + 1) if a != b]
-    told = {pair: draw(_RELATIONS) for pair in pairs if draw(st.booleans())}
-    digests = st.sampled_from([each.digest for each in records])
-    decisions = Decisions(
-        not_same=frozenset(
-            (low, high)
-            for one, other in draw(st.lists(st.tuples(digests, digests), max_size=2))
-            for low, high in [sorted((one, other))]
-            if low != high
-        ),
-        keep=frozenset(draw(st.lists(digests, max_size=2))),
-    )
-    present = sorted({each.uri[:2] for made in images for each in made.blobs})
-    protect = tuple(draw(st.lists(st.sampled_from(present), max_size=1)))
-    prefer = tuple(draw(st.lists(st.sampled_from(["oldest", "folder:/b", "largest"]), max_size=2)))
-    return images, told, {"decisions": decisions, "protect": protect, "prefer": prefer}
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_collections())
-def test_whatever_the_verdicts_every_picture_stays_somewhere(
-    world: tuple[list[InventedImage], Told, dict[str, object]],
-) -> None:
-    images, told, options = world
-    decisions = options["decisions"]
-    assert isinstance(decisions, Decisions)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Catalog.open_writer(Path(folder) / "c") as catalog,
-    ):
-        fill(catalog, images)
-        out = Path(folder) / "out"
-        summary = write_lists(_resolve(catalog, told, **options), catalog, out)
-        kept = [row["path"] for row in _rows(out / "keep.csv")]
-        deleted = _rows(out / "delete.csv")
-        broken = [row["path"] for row in _rows(out / "unreadable.csv")]
-        listed = kept + [row["path"] for row in deleted] + broken
-        assert sorted(listed) == sorted(entry.uri for entry in catalog.blobs())
-        assert (summary.keep, summary.delete, summary.unreadable) == (len(kept), len(deleted), 1)
-        objects = [entry.object_id for entry in catalog.blobs() if entry.object_id]
-        for row in deleted:
-            entry, keeper = catalog.blob(row["path"]), catalog.blob(row["keep"])
-            assert entry is not None
-            assert keeper is not None
-            assert keeper.uri in kept
-            assert objects.count(entry.object_id) <= 1
-            assert not any(entry.uri.startswith(f"{p}/") for p in options["protect"])  # type: ignore[attr-defined]
-            if entry.image_id == keeper.image_id:
-                assert row["relation"] == "exact"
-                continue
-            low, high = sorted((entry.image_id, keeper.image_id))
-            # Links are verified in the order of the ids, the evidence in that of the group.
-            direct = ToldVerdicts(told).verdict(keeper.image_id, entry.image_id)
-            assert direct.is_copy
-            assert direct.a_covers_b
-            digests = {catalog.record(low).digest, catalog.record(high).digest}
-            assert tuple(sorted(digests)) not in decisions.not_same
-            assert catalog.record(entry.image_id).digest not in decisions.keep
-        staying = {catalog.blob(path).image_id for path in kept}  # type: ignore[union-attr]
-        for digest in decisions.keep:
-            assert catalog.image_id(digest) in staying
-        groups = [json.loads(line) for line in (out / "groups.jsonl").read_text().splitlines()]
-        assert summary.groups == len(groups)
-        in_groups = {(m["path"], g["keeper"]["path"]) for g in groups for m in g["members"]}
-        assert in_groups == {(row["path"], row["keep"]) for row in deleted}
