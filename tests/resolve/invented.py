@@ -9,6 +9,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from hypothesis import strategies as st
 
 from search.candidates import CandidatePair
 from storage.blob import Blob
@@ -18,6 +19,18 @@ from verify.verdict import Relation, Verdict
 
 DAY = 86_400.0
 UNRELATED = Verdict(Relation.DIFFERENT, 0.0, False, False, None, {}, "unrelated")
+# No verifier should say so; no image may go by it.
+CONTRADICTION = Verdict(Relation.DIFFERENT, 0.0, True, True, None, {}, "different, yet covered")
+# Of `resolve.groups`: small enough that a handful of images goes the ways of large pools too.
+LIMITS = st.fixed_dictionaries(
+    {
+        "_COMPARED_WITH_ALL": st.sampled_from([1, 3, 64]),
+        "_FOLLOWED": st.sampled_from([2, 256]),
+        "_SHORTLIST": st.sampled_from([1, 16]),
+        "_EXTRA_VERDICTS": st.sampled_from([0, 8]),
+        "_LEAST_EXTRA_VERDICTS": st.sampled_from([0, 2, 64]),
+    }
+)
 
 
 def copy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
@@ -20,7 +21,7 @@ from resolve.groups import (
     group_pool,
     pools,
 )
-from tests.resolve.invented import UNRELATED, ToldVerdicts, copy
+from tests.resolve.invented import CONTRADICTION, LIMITS, UNRELATED, ToldVerdicts, copy
 from verify.verdict import Verdict
 
 
@@ -85,6 +86,7 @@ def _worlds(
     verdicts = st.sampled_from(
         [
             UNRELATED,
+            CONTRADICTION,
             copy(),
             copy(b_covers_a=False),
             copy(a_covers_b=False),
@@ -104,16 +106,18 @@ def _worlds(
     return count, told, _links(pairs), constraints, draw(st.integers(0, 99))
 
 
-@given(_worlds())
+@given(_worlds(), LIMITS)
 def test_every_deleted_image_is_covered_by_a_keeper_that_stays(
     world: tuple[int, dict[tuple[int, int], Verdict], Links, Constraints, int],
+    limits: dict[str, int],
 ) -> None:
     count, told, links, constraints, seed = world
     source = ToldVerdicts(told)
     groups: list[Group] = []
-    for part in pools(links, count):
-        ids = sorted({*part.low.tolist(), *part.high.tolist()})
-        groups += group_pool(ids, part, source, CapriciousJudge(seed), constraints)
+    with patch.multiple("resolve.groups", **limits):
+        for part in pools(links, count):
+            ids = sorted({*part.low.tolist(), *part.high.tolist()})
+            groups += group_pool(ids, part, source, CapriciousJudge(seed), constraints)
     keepers = [group.keeper for group in groups]
     deleted = [member.image_id for group in groups for member in group.members]
     assert len(set(keepers)) == len(keepers)

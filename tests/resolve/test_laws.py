@@ -32,7 +32,9 @@ from storage.joint_catalog import JointCatalog
 from storage.joint_ids import JointIds
 from storage.records import BlobEntry, Holder, ImageRecord
 from tests.resolve.invented import (
+    CONTRADICTION,
     DAY,
+    LIMITS,
     UNRELATED,
     InventedImage,
     ToldVerdicts,
@@ -49,22 +51,13 @@ FOLDERS = ("/a", "/b", "/c")
 VERDICTS = st.sampled_from(
     [
         UNRELATED,
+        CONTRADICTION,
         copy(),
         copy(score=0.9),
         copy(b_covers_a=False),
         copy(a_covers_b=False, relation=Relation.CROPPED),
         copy(a_covers_b=False, b_covers_a=False, relation=Relation.EDITED),
     ]
-)
-# Small enough that the ways of large pools are gone too, with a handful of images.
-LIMITS = st.fixed_dictionaries(
-    {
-        "_COMPARED_WITH_ALL": st.sampled_from([1, 3, 64]),
-        "_FOLLOWED": st.sampled_from([2, 256]),
-        "_SHORTLIST": st.sampled_from([1, 16]),
-        "_EXTRA_VERDICTS": st.sampled_from([0, 8]),
-        "_LEAST_EXTRA_VERDICTS": st.sampled_from([0, 2, 64]),
-    }
 )
 
 
