@@ -80,7 +80,7 @@ class Outcomes:
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
 
     def __iter__(self) -> Iterator[Outcome | ReferenceKeeper]:
-        """The outcome of every blob of the index, then the keepers of the reference index."""
+        """The outcome of every blob of the index, and among them the reference index's keepers."""
         for entry in self._catalog.blobs():
             if entry.holder is Holder.REFERENCE:
                 if self._leads(entry):

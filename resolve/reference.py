@@ -51,7 +51,7 @@ def open_reference(
         IndexStorageError: it cannot be read.
     """
     other = IndexDirectory.open(path)
-    if other.path.resolve() == directory.path.resolve():
+    if other.path.samefile(directory.path):
         raise UsageError(
             f"{path} is the index itself: it cannot be resolved against itself.",
             "Name another index with --against, or leave it out.",

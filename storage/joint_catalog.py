@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from storage.catalog import Catalog
+from storage.codec import blob_key
 from storage.errors import IndexMismatch
 from storage.joint_ids import JointIds
 from storage.records import BlobEntry, Holder, ImageRecord
@@ -58,14 +57,13 @@ class JointCatalog:
         """
         differing = 0
         first = ""
-        for entry in self._index.blobs():
-            other = self._reference.blob(entry.uri)
+        for own, other in self._listed():
             # An image that could not be read is neither deleted nor a keeper.
-            if other is None or not (entry.image_id and other.image_id):
+            if own is None or other is None or not (own.image_id and other.image_id):
                 continue
-            if self.ids.of_own(entry.image_id) != self._joint(other):
+            if self.ids.of_own(own.image_id) != self.ids.of_one_reference(other.image_id):
                 differing += 1
-                first = first or entry.uri
+                first = first or own.uri
         if differing:
             raise IndexMismatch(
                 f"{differing:,} of the files that both indexes list have another content in each, "
@@ -74,18 +72,20 @@ class JointCatalog:
             )
 
     def blobs(self) -> Iterator[BlobEntry]:
-        """The blobs of the index, as `Catalog.blobs` orders them; then those that only the
-        reference index lists."""
-        for entry in self._index.blobs():
-            yield self._own(entry)
-        for entry in self._reference.blobs():
-            if entry.image_id <= self.ids.reference_last and self._index.blob(entry.uri) is None:
-                yield self._foreign(entry)
+        """The blobs of both, each once, in the order of `Catalog.blobs`."""
+        for own, other in self._listed():
+            if own is not None:
+                yield self._own(own, is_in_both=other is not None)
+            elif other is not None and other.image_id <= self.ids.reference_last:
+                yield self._foreign(other)
 
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs of the index that hold this image, then those of the reference index."""
         own, reference = self.ids.to_own(image_id), self.ids.to_reference(image_id)
-        found = [] if own is None else [self._own(each) for each in self._index.blobs_of(own)]
+        found = []
+        for entry in [] if own is None else self._index.blobs_of(own):
+            is_in_both = self._reference.blob(entry.uri) is not None
+            found.append(self._own(entry, is_in_both=is_in_both))
         if reference is not None:
             found += [
                 self._foreign(entry)
@@ -138,8 +138,24 @@ class JointCatalog:
             return self._index, own
         return self._reference, image_id - self.ids.own_last
 
-    def _own(self, entry: BlobEntry) -> BlobEntry:
-        is_in_both = self._reference.blob(entry.uri) is not None
+    def _listed(self) -> Iterator[tuple[BlobEntry | None, BlobEntry | None]]:
+        """Every URI with what the index and what the reference index know of it: one walk along
+        both, which are in the same order."""
+        mine, theirs = _with_keys(self._index), _with_keys(self._reference)
+        own, other = next(mine, None), next(theirs, None)
+        while own is not None or other is not None:
+            if other is None or (own is not None and own[0] < other[0]):
+                assert own is not None
+                yield own[1], None
+                own = next(mine, None)
+            elif own is None or other[0] < own[0]:
+                yield None, other[1]
+                other = next(theirs, None)
+            else:
+                yield own[1], other[1]
+                own, other = next(mine, None), next(theirs, None)
+
+    def _own(self, entry: BlobEntry, *, is_in_both: bool) -> BlobEntry:
         image_id = self.ids.of_own(entry.image_id)
         if not is_in_both and image_id == entry.image_id:
             return entry
@@ -148,9 +164,10 @@ class JointCatalog:
     def _foreign(self, entry: BlobEntry) -> BlobEntry:
         return replace(
             entry,
-            image_id=self._joint(entry) if entry.image_id else 0,
+            image_id=self.ids.of_one_reference(entry.image_id) if entry.image_id else 0,
             holder=Holder.REFERENCE,
         )
 
-    def _joint(self, entry: BlobEntry) -> int:
-        return int(self.ids.of_reference(np.array([entry.image_id], np.int64))[0])
+
+def _with_keys(catalog: Catalog) -> Iterator[tuple[bytes, BlobEntry]]:
+    return ((blob_key(entry.uri), entry) for entry in catalog.blobs())

@@ -39,10 +39,13 @@ class JointIds:
     reference_last: int
     own: I64 = field(default_factory=_none)
     twin: I64 = field(default_factory=_none)
-    _by_twin: I64 = field(init=False)
+    _twin_sorted: I64 = field(init=False)
+    _own_of_twin: I64 = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_twin", np.argsort(self.twin))
+        order = np.argsort(self.twin)
+        object.__setattr__(self, "_twin_sorted", self.twin[order])
+        object.__setattr__(self, "_own_of_twin", self.own[order])
 
     @classmethod
     def matching(cls, index: Catalog, reference: Catalog) -> JointIds:
@@ -78,7 +81,7 @@ class JointIds:
         """The id in the reference index; None when it does not know the image."""
         if self.own_last < image_id <= self.last:
             return image_id - self.own_last
-        place = int(np.searchsorted(self.own, image_id))
+        place = int(self.own.searchsorted(image_id))
         is_shared = place < len(self.own) and self.own[place] == image_id
         return int(self.twin[place]) if is_shared else None
 
@@ -86,11 +89,17 @@ class JointIds:
         """The joint ids of images of the reference index, none above m."""
         joint = reference_ids + self.own_last
         if len(self.twin):
-            twins = self.twin[self._by_twin]
-            place = np.searchsorted(twins, reference_ids).clip(max=len(twins) - 1)
-            is_shared = twins[place] == reference_ids
-            joint[is_shared] = self.own[self._by_twin[place[is_shared]]]
+            place = np.searchsorted(self._twin_sorted, reference_ids).clip(max=len(self.twin) - 1)
+            is_shared = self._twin_sorted[place] == reference_ids
+            joint[is_shared] = self._own_of_twin[place[is_shared]]
         return joint
+
+    def of_one_reference(self, reference_id: int) -> int:
+        """The joint id of one image of the reference index."""
+        place = int(self._twin_sorted.searchsorted(reference_id))
+        if place < len(self.twin) and self._twin_sorted[place] == reference_id:
+            return int(self._own_of_twin[place])
+        return self.own_last + reference_id
 
     def are_shared(self, own_ids: I64) -> NDArray[np.bool_]:
         """bool (n,): which of these images of the index the reference index knows too."""

@@ -121,7 +121,7 @@ def _worlds(draw: st.DrawFn) -> World:
     decisions = Decisions(
         not_same=frozenset(
             (min(pair), max(pair))
-            for pair in draw(st.lists(st.tuples(some, some), max_size=2))
+            for pair in draw(st.lists(st.tuples(some, some), max_size=3))
             if pair[0] != pair[1]
         ),
         keep=frozenset(draw(st.lists(some, max_size=2))),

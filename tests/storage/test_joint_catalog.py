@@ -145,6 +145,7 @@ def test_every_image_has_one_joint_id(shape: tuple[int, int, list[int]]) -> None
     joint = ids.of_reference(np.arange(1, reference_last + 1)).tolist()
     for there, image_id in enumerate(joint, start=1):
         assert ids.to_reference(image_id) == there
+        assert ids.of_one_reference(there) == image_id
         assert ids.to_own(image_id) == (dict(zip(twins, own, strict=True)).get(there))
     for here in range(1, own_last + 5):
         assert ids.to_own(ids.of_own(here)) == here
