@@ -31,7 +31,10 @@ READING, VERIFYING, OTHER = "previews", "verification", "other"
 
 
 class PairVerifier(Protocol):
-    """What decides a pair; `verify.cascade.Verifier`."""
+    """What decides a pair; `verify.cascade.Verifier`.
+
+    One that counts its stages has them in an attribute `costs`, a `StageCosts`.
+    """
 
     version: str
 

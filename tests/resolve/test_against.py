@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,8 +32,10 @@ from tests.resolve.invented import (
     record,
     unreadable,
 )
-from verify.evidence import VerifyImage
 from verify.verdict import Relation, Verdict
+
+if TYPE_CHECKING:
+    from verify.evidence import VerifyImage
 
 Told = dict[tuple[int, int], Verdict]
 Make = Callable[..., Catalog]

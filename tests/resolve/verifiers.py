@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from tests.resolve.invented import UNRELATED, copy
 from verify.costs import StageCosts
-from verify.evidence import VerifyImage
 from verify.verdict import Verdict
+
+if TYPE_CHECKING:
+    from verify.evidence import VerifyImage
 
 
 class StagedVerifier:
