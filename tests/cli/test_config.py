@@ -56,7 +56,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12", "runtime": "torch",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
-            "against": "archive",
+        "against": "archive",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

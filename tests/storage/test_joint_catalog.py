@@ -59,6 +59,19 @@ def test_an_image_of_both_has_one_id_and_the_blobs_of_both(made: Make) -> None:
     assert (joint.image_count, joint.last_image_id) == (2, 4)
 
 
+def test_images_of_both_find_each_other_whatever_their_digests_and_ids(made: Make) -> None:
+    records = [record(f"{n}") for n in range(40)]
+    index = made(*(image(f"/new/{n}.jpg", record_=each) for n, each in enumerate(records)))
+    reference = made(
+        *(image(f"/ref/{n}.jpg", record_=records[n]) for n in range(39, -1, -1) if n % 3)
+    )
+    joint = _joint(index, reference)
+    for n in range(40):
+        expected = [f"/new/{n}.jpg", f"/ref/{n}.jpg"] if n % 3 else [f"/new/{n}.jpg"]
+        assert [each.uri for each in joint.blobs_of(n + 1)] == expected
+    assert {each.image_id for each in joint.blobs()} == set(range(1, 41))
+
+
 def test_records_and_previews_come_from_where_the_image_is(made: Make) -> None:
     index, reference = made(image("/new/a.jpg")), made(image("/x.jpg"), image("/ref/c.jpg"))
     joint = _joint(index, reference)
