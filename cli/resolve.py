@@ -54,7 +54,7 @@ def _command(
         typer.Option(
             "--against",
             metavar="INDEX",
-            help="A reference index: nothing of it is deleted, and copies of its images are.",
+            help="A reference index: its images stay, and copies of them may go.",
         ),
     ] = None,
     strictness: StrictnessOption = None,

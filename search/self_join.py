@@ -150,13 +150,9 @@ def _propose(spool: PairSpool, block: I64, evidence: Evidence, reference: Refere
 
 
 def _propose_beyond(spool: PairSpool, block: I64, evidence: Evidence, reference: Reference) -> None:
-    """Propose the pairs of an image that only the catalog has and one that only the reference has.
-
-    What both have is found among the catalog's own, and stays in any case.
-    """
+    """Propose the pairs of an image that only the catalog has and one that the reference has."""
     rows, others = evidence.rows, reference.ids.of_reference(evidence.ids)
-    wanted = (others > reference.ids.own_last) & ~reference.ids.are_shared(block)[rows]
-    _add(spool, block[rows], others, evidence, wanted)
+    _add(spool, block[rows], others, evidence, ~reference.ids.are_shared(block)[rows])
 
 
 def _add(spool: PairSpool, ids: I64, others: I64, evidence: Evidence, wanted: Flags) -> None:
