@@ -77,6 +77,13 @@ def test_copies_of_the_references_images_go_and_the_rest_is_resolved_as_usual(
     assert (summary["blobs"], summary["groups"], summary["reference_keepers"]) == (6, 4, 3)
     assert summary["options"]["against"] == str(indexed.index.resolve())
     assert "3 groups with a keeper of the reference index" in outcome.out
+    cost = next(line for line in outcome.out.splitlines() if line.startswith("new verdicts: "))
+    verification = summary["verification"]
+    assert f"{verification['verdicts_per_second']:,.1f} pairs/s" in cost
+    assert f"{verification['cpu_ms_per_verdict']:.1f} ms of CPU time a pair" in cost
+    ended = sum(stage["ended"] for stage in verification["stages"].values())
+    assert ended == verification["verdicts"]
+    assert set(summary["seconds"]) == {"search", "verify", "group", "write"}
     assert _contents(indexed.index) == before
 
 

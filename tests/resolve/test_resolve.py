@@ -21,6 +21,7 @@ from tests.resolve.invented import (
     blob,
     candidates,
     copy,
+    fill,
     image,
     record,
 )
@@ -229,6 +230,34 @@ def test_a_preferred_crop_does_not_stand_for_the_whole(invented: Make, tmp_path:
     told = {(1, 2): copy(a_covers_b=False, relation=Relation.CROPPED)}
     outcome = _lists(catalog, told, tmp_path, prefer=("folder:/good",))
     assert outcome == {"/p/whole.jpg": "", "/good/crop.jpg": "/p/whole.jpg"}
+
+
+def test_what_another_process_indexes_meanwhile_stays(invented: Make, tmp_path: Path) -> None:
+    # Where the index cannot be locked, it may grow between the resolution and the lists.
+    whole, crop = record("whole"), record("crop", width=500)
+    catalog = invented(
+        image(blob("/p/whole.jpg", object_id="1:1"), record_=whole),
+        image("/p/crop.jpg", "/p/safe/crop.jpg", record_=crop),
+    )
+    told = {(1, 2): copy(b_covers_a=False, relation=Relation.CROPPED)}
+    safe = _resolve(catalog, told, protect=("/p/safe",))
+    plain = _resolve(catalog, told)
+    fill(
+        catalog,
+        [
+            image(blob("/p/link.jpg", object_id="1:1"), record_=whole),
+            image("/p/safe/new crop.jpg", record_=crop),
+            image("/p/new.jpg", "/p/new again.jpg", record_=record("new")),
+        ],
+    )
+    new = {"/p/link.jpg", "/p/new.jpg", "/p/new again.jpg"}
+    for resolution, stays in ((plain, new), (safe, new | {"/p/safe/new crop.jpg"})):
+        write_lists(resolution, catalog, tmp_path)
+        kept = {row["path"] for row in _rows(tmp_path / "keep.csv")}
+        deleted = {row["path"] for row in _rows(tmp_path / "delete.csv")}
+        assert kept | deleted == {entry.uri for entry in catalog.blobs()}
+        assert stays <= kept
+        assert "/p/crop.jpg" in deleted or resolution is safe
 
 
 def test_the_listener_hears_of_every_stage(invented: Make) -> None:
