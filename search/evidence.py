@@ -61,8 +61,11 @@ def gather(hits: dict[int, Hits], cap: int) -> Evidence:
     strongest = np.full(int(pair_starts.sum()), -np.inf, np.float64)
     np.maximum.at(strongest, pair, strength)
 
+    # Equal hashes are common among copies: among equals the one with more evidence comes first,
+    # whatever the ids, which differ when the same images are indexed anew.
+    together = np.bincount(pair[is_best], strength[is_best], minlength=len(strongest))
     pair_rows, pair_ids = rows[pair_starts], ids[pair_starts]
-    pair_order = np.lexsort((pair_ids, -strongest, pair_rows))
+    pair_order = np.lexsort((pair_ids, -together, -strongest, pair_rows))
     rank = np.empty(len(pair_order), np.int64)
     rank[pair_order] = ranks(pair_rows[pair_order])
     is_capped[pair_rows[rank >= cap]] = True

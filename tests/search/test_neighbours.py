@@ -102,3 +102,18 @@ def test_an_image_removed_after_opening_is_not_given(gallery: Gallery) -> None:
 def test_an_empty_index_has_no_neighbours(gallery: Gallery) -> None:
     gallery.set_models(**{MODEL: DIMENSION})
     assert _ask(gallery, [unit(np.ones((1, DIMENSION)))[0]]) == []
+
+
+@pytest.mark.parametrize("place_of_the_same", [0, 1])
+def test_of_images_with_the_querys_hash_the_more_similar_one_comes_first(
+    gallery: Gallery, place_of_the_same: int
+) -> None:
+    gallery.set_models(**{MODEL: DIMENSION})
+    query = clustered(1, DIMENSION, seed=8)
+    vectors = [near(query, 0.5, seed=9), near(query, 0.5, seed=10)]
+    vectors[place_of_the_same] = query
+    same = np.full((2, 8), 9, np.uint8), np.full((2, 32), 9, np.uint8)
+    ids = gallery.add({MODEL: np.concatenate(vectors)}, *same)
+    found = _ask(gallery, [query[0]], same[0][0], same[1][0])
+    assert [neighbour.hamming for neighbour in found] == [0, 0]
+    assert found[0].image_id == ids[place_of_the_same]
