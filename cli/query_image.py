@@ -29,7 +29,8 @@ from storage.index_directory import IndexDirectory
 from storage.open_source import open_source
 from storage.parameters import IndexParameters
 from storage.records import F32, U8
-from verify.cascade import Verifier, VerifyImage
+from verify.cascade import Verifier
+from verify.evidence import VerifyImage
 from verify.verdict import Relation
 
 STANDARD_INPUT = "-"

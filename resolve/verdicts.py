@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from storage.catalog_view import CatalogView
 from storage.errors import IndexStorageError
 from storage.records import ImageRecord
-from verify.cascade import VerifyImage
 from verify.codec import decode_verdict, encode_verdict
 from verify.costs import StageCosts
+from verify.evidence import VerifyImage
 from verify.verdict import Verdict
 
 # 640×480 RGB is 0.9 MB: 256 previews are some 240 MB at most.

@@ -20,11 +20,11 @@ from verify.geometry import (
     scaling_matrix,
     size_of,
 )
+from verify.glance import coarse_agreement
 from verify.homography import estimate_homography
 from verify.matchers.base import Keypoints, Matcher
 from verify.photometry import luminance
 from verify.refine import contrast_normalised, refine_homography
-from verify.residual import coarse_agreement
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -32,6 +32,7 @@ F32 = NDArray[np.float32]
 EQUAL_FRAMES = "frame"
 _THUMBNAIL = 32
 _DIRECT_CORRELATION = 0.70
+_SAME_AT_A_GLANCE, _VEILED = 0.93, 0.35
 _BLANK = 3.0
 _SAME_ASPECT = 0.02
 _MIRROR = 4
@@ -75,13 +76,15 @@ class Aligner:
             a, b: uint8 RGB (h, w, 3).
             key_a, key_b: content digests, under which keypoints are remembered.
         """
-        for homography in equal_frame_maps(a, b):
+        for homography, correlation in equal_frame_maps(a, b):
             agreement = coarse_agreement(a, b, homography)
             if agreement is None:
                 # Blank frames: keypoints have nothing to hold on to there, the pixels decide.
                 yield Proposal(homography, EQUAL_FRAMES, 0, 0.0)
                 return
-            if agreement >= self._good_enough:
+            # What is laid all over a picture takes its tiles apart, but not the whole.
+            is_veiled = correlation >= _SAME_AT_A_GLANCE and agreement >= _VEILED
+            if agreement >= self._good_enough or is_veiled:
                 yield Proposal(homography, EQUAL_FRAMES, 0, agreement)
                 break
         for matcher in self._matchers:
@@ -118,8 +121,12 @@ class Aligner:
         return found
 
 
-def equal_frame_maps(a: U8, b: U8) -> list[F64]:
-    """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first."""
+def equal_frame_maps(a: U8, b: U8) -> list[tuple[F64, float]]:
+    """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first.
+
+    Returns:
+        Each map with the correlation of the two thumbnails under it.
+    """
     thumb_a, thumb_b = _thumbnail(a), _thumbnail(b)
     if max(float(thumb_a.std()), float(thumb_b.std())) < _BLANK:
         return _upright_map(a, b)
@@ -135,26 +142,32 @@ def equal_frame_maps(a: U8, b: U8) -> list[F64]:
             continue
         turned = Size(size_b.height, size_b.width) if orientation % 2 else size_b
         back = inverse(orientation_matrix(size_b, orientation))
-        maps.append(back @ scaling_matrix(size_a, turned))
+        maps.append((back @ scaling_matrix(size_a, turned), correlation))
     return maps
 
 
-def _upright_map(a: U8, b: U8) -> list[F64]:
+def _upright_map(a: U8, b: U8) -> list[tuple[F64, float]]:
     """The map between two frames without structure, which have nothing to correlate."""
     size_a, size_b = size_of(a), size_of(b)
     aspect = (size_a.width * size_b.height) / (size_a.height * size_b.width)
-    return [scaling_matrix(size_a, size_b)] if abs(aspect - 1) < _SAME_ASPECT else []
+    return [(scaling_matrix(size_a, size_b), 0.0)] if abs(aspect - 1) < _SAME_ASPECT else []
 
 
-def refined(a: U8, b: U8, homography: F64, rounds: int = 2) -> F64:
-    """The homography after sub-pixel refinement on the pixels, in the grid of the coarser image."""
+def refined(a: U8, b: U8, homography: F64, rounds: int = 2) -> tuple[F64, float]:
+    """The homography after sub-pixel refinement on the pixels, in the grid of the coarser image.
+
+    Returns:
+        The homography, and by how many pixels of the grid the given one was wrong (the median);
+        infinite when nothing could be measured.
+    """
     size_a, size_b = size_of(a), size_of(b)
     if size_a.area <= size_b.area:
         return _refined_one_way(a, b, homography, rounds)
-    return inverse(_refined_one_way(b, a, inverse(homography), rounds))
+    back, shift = _refined_one_way(b, a, inverse(homography), rounds)
+    return inverse(back), shift
 
 
-def _refined_one_way(a: U8, b: U8, homography: F64, rounds: int) -> F64:
+def _refined_one_way(a: U8, b: U8, homography: F64, rounds: int) -> tuple[F64, float]:
     size_a, size_b = size_of(a), size_of(b)
     seen = cv2.warpPerspective(
         np.full((size_b.height, size_b.width), 255, np.uint8),
@@ -162,14 +175,13 @@ def _refined_one_way(a: U8, b: U8, homography: F64, rounds: int) -> F64:
         (size_a.width, size_a.height),
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
-    fitted, _shift = refine_homography(
+    return refine_homography(
         contrast_normalised(luminance(a)),
         contrast_normalised(luminance(b)),
         homography,
         np.asarray(seen),
         rounds,
     )
-    return fitted
 
 
 def _thumbnail(rgb: U8) -> F32:

@@ -32,15 +32,24 @@ class Thresholds:
         max_disagreement: share of textured windows that contradict (correlation below 0.5).
         min_worst_window: correlation that every window of a character's size must reach.
         max_noise: robust deviation of the residual, grey levels.
-        max_unexplained: changed pixels that need no explanation, as a share.
-        max_colour_residual: 99th percentile of the colour left after the fit, grey levels.
-        max_two_sidedness: of changed places, outlines on the clean side against the other.
-        max_contrast_balance: the same for all edges along the outlines.
-        max_opposed: share of the change that goes against its main direction.
-        max_worst_place: two-sidedness of the worst of the changed places.
-        max_solid_share: a solid thing that only one of the two shows may be a person: not
-            decoration.
-        max_ink_in_clean: share of the clean image's changed pixels in the overlay's colour.
+        max_recolouring: how far colours may be moved otherwise than by saturation and white balance,
+            grey levels.
+        max_opposed: of changed places, the share of the surprise that is on the clean side.
+        max_worst_place: the same of the worst of the places.
+        min_translucency: correlation from which on the picture shows through a veil.
+        max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
+        min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
+            that around them: less was painted over, more is content that the other one lacks.
+        min_detail_ratio, min_busy_ratio: detail of the other picture there over that of the clean
+            one; the latter where the clean one has no more than `max_busy_kept`.
+        min_letter_detail, min_plain_kept: of letters that stand out so much, the ground may be as
+            plain as that.
+        min_veil_kept, max_veil_kept: `min_detail_kept` and `max_detail_kept` under a veil.
+        max_solid_share: changed pixels further inside than strokes of letters reach, as a share:
+            beyond, only what is drawn in flat colours is decoration; anything else may be a person.
+        max_textured_solid_share: what of such a drawn thing may be of no flat colour; below 0,
+            nothing solid is decoration.
+        max_opposed_solid: `max_opposed` and `max_worst_place` for a drawn thing.
         min_overlay_share, max_overlay_share: what the changed places may cover.
         min_overlay_extent: longer side of the changed places over the frame.
         max_paper: how much of the clean picture is like paper.
@@ -62,18 +71,27 @@ class Thresholds:
     max_disagreement: float = 0.02
     min_worst_window: float = 0.80
     max_noise: float = 9.0
-    max_unexplained: float = 0.0
-    max_colour_residual: float = 28.0
-    max_two_sidedness: float = 0.07
-    max_contrast_balance: float = 0.75
-    max_opposed: float = 0.03
-    max_worst_place: float = 0.65
-    max_ink_in_clean: float = 0.22
-    max_solid_share: float = 0.10
+    max_recolouring: float = 22.0
+    max_opposed: float = 0.25
+    max_worst_place: float = 0.27
+    min_translucency: float = 0.58
+    max_opposed_in_veil: float = 0.30
+    min_detail_kept: float = 0.50
+    max_detail_kept: float = 2.60
+    min_detail_ratio: float = 2.0
+    min_busy_ratio: float = 1.35
+    max_busy_kept: float = 1.30
+    min_letter_detail: float = 4.0
+    min_plain_kept: float = 0.25
+    min_veil_kept: float = 0.30
+    max_veil_kept: float = 1.50
+    max_solid_share: float = 0.13
+    max_textured_solid_share: float = -1.0
+    max_opposed_solid: float = 0.08
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30
-    max_paper: float = 0.50
+    max_paper: float = 0.53
     max_paper_around: float = 0.55
     min_print_side: int = 400
     max_plain_difference: float = 2.5
@@ -89,7 +107,7 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
         min_agreement=0.85,
         max_disagreement=0.05,
         min_worst_window=0.75,
-        max_two_sidedness=0.10,
+        max_textured_solid_share=0.1,
         max_paper=0.55,
         max_paper_around=0.65,
         min_textured_tiles=30,
@@ -102,8 +120,10 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
         max_disagreement=0.08,
         min_worst_window=0.70,
         max_noise=12.0,
-        max_two_sidedness=0.15,
-        max_opposed=0.08,
+        max_opposed=0.30,
+        max_textured_solid_share=0.3,
+        max_worst_place=0.40,
+        max_opposed_solid=0.15,
         max_paper=0.65,
         max_paper_around=0.75,
         min_textured_tiles=24,

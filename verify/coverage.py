@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from verify.geometry import F64, Size, size_of
 from verify.photometry import is_flat, luminance
-from verify.residual import Mask, gradient
+from verify.residual import gradient
+from verify.warp import Mask
 
 U8 = NDArray[np.uint8]
 

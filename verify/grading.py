@@ -9,6 +9,7 @@ purpose: light may not turn into dark (a redrawn dark variant is another picture
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +21,7 @@ F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-_SAMPLES = 5000
+_SAMPLES = 2500
 _MIN_SAMPLES = 60
 _ROUNDS = 5
 _TRUSTED = 0.85
@@ -30,15 +31,20 @@ _LOW, _HIGH = 10.0, 240.0
 _INNER_LOW, _INNER_HIGH = 6.0, 246.0
 _BINS = 32
 _STRETCH = 32.0
-# A curve has to take away so much of what the affine map left.
-_CURVE_GAIN = 0.9
+# A richer map has to take away so much of what a poorer one leaves.
+_WORTH_IT = 0.92
+_GREY_SPREAD = 3.0
 # The other direction has to be so much better, or noise would choose it.
 _CLEARLY_BETTER = 0.9
 # Smallest factor between lightness before and after: below, light does not stay light.
 _LEAST_CONTRAST = 0.12
 # Below this, in grey levels, a grading is none.
 _IDENTITY = 0.75
+_GRADED, _RESATURATED = 1.0, 0.1
+_UNGRADED = 1.5
+_RECOLOURED_SHARE = 0.97
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
+_IDENTITY_MAP = np.hstack([np.eye(3), np.zeros((3, 1))])
 _TABLE_LOW, _TABLE_STEPS, _TABLE_SIZE = -256, 2, 2 * 768
 
 
@@ -47,20 +53,28 @@ class Grading:
     """Two aligned images in one grading.
 
     Attributes:
-        a, b: float32 (h, w, 3), 0..255; one of them as it was, the other mapped to it.
+        a, b: uint8 RGB (h, w, 3); one of them as it was, the other mapped to it.
         change: mean absolute move of luminance by the map, grey levels: 0 for an ungraded copy.
         saturation: factor on the colour of the more colourful image that gives the other's.
         shift: length of the move of the mean colour in the (Cb, Cr) plane, grey levels.
+        recolouring: of the colours, how far the map moves them other than by saturation and white
+            balance, grey levels (97th percentile): a red shirt is not a copy of a blue one.
         spread_a, spread_b: standard deviation of the colour of each image, grey levels.
     """
 
-    a: F32
-    b: F32
+    a: U8
+    b: U8
     change: float
     saturation: float
     shift: float
+    recolouring: float
     spread_a: float
     spread_b: float
+
+    @property
+    def is_graded(self) -> bool:
+        """True when tone or colour were changed by more than re-encoding does."""
+        return self.change > _GRADED or abs(self.saturation - 1.0) > _RESATURATED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,41 +104,51 @@ class _Map:
             mapped[..., channel] = self.curves[channel][index[..., channel]]
         return mapped.reshape(shape)
 
+    def apply_to_image(self, rgb: U8) -> U8:
+        """The mapped colours of an image, uint8 (h, w, 3)."""
+        if self.curves is None:
+            # OpenCV rounds and clips.
+            return np.asarray(cv2.transform(rgb, self.matrix), dtype=np.uint8)
+        return np.asarray(np.rint(self.apply(rgb.astype(np.float32))), dtype=np.uint8)
 
-def fit_grading(a: F32, b: F32, mask: Mask) -> Grading:
+
+def fit_grading(a: U8, b: U8, mask: Mask) -> Grading:
     """Brings two aligned images to one grading.
 
     Args:
-        a, b: float32 RGB (h, w, 3), 0..255.
+        a, b: uint8 RGB (h, w, 3).
         mask: bool (h, w), where both are seen; text or a sticker over part of it does not bend
             the fit.
     """
     sample_a, sample_b = _samples(a, b, mask)
     chroma_a, chroma_b = _chroma(sample_a), _chroma(sample_b)
     spread_a, spread_b = float(chroma_a.std(axis=0).max()), float(chroma_b.std(axis=0).max())
-    forward = _fit(sample_a, sample_b)
-    backward = _fit(sample_b, sample_a)
-    a_is_mapped = not backward.error < _CLEARLY_BETTER * forward.error
-    chosen, source = (forward, sample_a) if a_is_mapped else (backward, sample_b)
-    mapped = chosen.apply(source.astype(np.float32))
-    change = float(np.abs((mapped - source) @ _LUMINANCE).mean())
+    result_a, result_b, change, recolouring = a, b, 0.0, 0.0
+    if _capped_error(sample_a, sample_b) > _UNGRADED:
+        forward = _fit(sample_a, sample_b)
+        backward = _fit(sample_b, sample_a)
+        a_is_mapped = not backward.error < _CLEARLY_BETTER * forward.error
+        chosen, source = (forward, sample_a) if a_is_mapped else (backward, sample_b)
+        mapped = chosen.apply(source.astype(np.float32))
+        change = float(np.abs((mapped - source) @ _LUMINANCE).mean())
+        if float(np.abs(mapped - source).mean()) > _IDENTITY:
+            recolouring = _recolouring(source, mapped.astype(np.float64))
+            result_a = chosen.apply_to_image(a) if a_is_mapped else a
+            result_b = b if a_is_mapped else chosen.apply_to_image(b)
     more, less = (chroma_a, chroma_b) if spread_a >= spread_b else (chroma_b, chroma_a)
-    result_a, result_b = a, b
-    if float(np.abs(mapped - source).mean()) > _IDENTITY:
-        result_a = chosen.apply(a) if a_is_mapped else a
-        result_b = b if a_is_mapped else chosen.apply(b)
     return Grading(
         a=result_a,
         b=result_b,
         change=change,
         saturation=_saturation(more, less),
         shift=float(np.hypot(*(more.mean(axis=0) - less.mean(axis=0)))),
+        recolouring=recolouring,
         spread_a=spread_a,
         spread_b=spread_b,
     )
 
 
-def _samples(a: F32, b: F32, mask: Mask) -> tuple[F64, F64]:
+def _samples(a: U8, b: U8, mask: Mask) -> tuple[F64, F64]:
     """Colours of the two at the same places, (n, 3), each the mean of a few pixels."""
     half = (max(1, mask.shape[1] // 3), max(1, mask.shape[0] // 3))
     seen = cv2.resize(mask.astype(np.float32), half, interpolation=cv2.INTER_AREA) > 0.99
@@ -155,28 +179,95 @@ def _saturation(more: F64, less: F64) -> float:
     return float(np.clip(ratio, 0.0, 3.0))
 
 
+def _recolouring(source: F64, mapped: F64) -> float:
+    """How far colours are moved otherwise than by one factor and a shift that goes with lightness.
+
+    Args:
+        source, mapped: colours before and after, float64 (n, 3).
+    """
+    before, after = _chroma(source), _chroma(mapped)
+    lightness = (source @ _LUMINANCE - 128.0) / 128.0
+    count = len(before)
+    # Unknowns: the factor, and for each of Cr and Cb a shift and its slope with lightness.
+    design = np.zeros((2 * count, 5))
+    design[:count, 0], design[count:, 0] = before[:, 0], before[:, 1]
+    design[:count, 1], design[count:, 2] = 1.0, 1.0
+    design[:count, 3], design[count:, 4] = lightness, lightness
+    wanted = np.concatenate([after[:, 0], after[:, 1]])
+    ridge = np.diag([1.0, 1e-3, 1e-3, 1.0, 1.0]) * count * 1e-3
+    # Where there is too little colour to tell, none was changed.
+    pull = ridge @ np.array([1.0, 0.0, 0.0, 0.0, 0.0])
+    solution = np.linalg.solve(design.T @ design + ridge, design.T @ wanted + pull)
+    solution[0] = np.clip(solution[0], 0.0, 3.0)
+    left = wanted - design @ solution
+    return float(np.quantile(np.hypot(left[:count], left[count:]), _RECOLOURED_SHARE))
+
+
 def _fit(source: F64, target: F64) -> _Map:
-    matrix = _fit_affine(source, target)
-    mapped = source @ matrix[:, :3].T + matrix[:, 3]
+    """The simplest of several maps that leaves hardly more than the others.
+
+    The richer a map, the better it follows most of the picture and the worse a colour that only a
+    little of it has.
+    """
     contrast = max(4.0, float((target @ _LUMINANCE).std()))
-    clipped = np.clip(mapped, 0, 255)
-    error = _capped_error(clipped, target)
-    curves = np.stack([_fit_curve(mapped[:, c], target[:, c]) for c in range(3)])
-    curved = _Map(matrix, curves, 0.0)
-    error_with_curves = _capped_error(curved.apply(source.astype(np.float32)), target)
-    if error_with_curves < _CURVE_GAIN * error:
-        return _Map(matrix, curves, error_with_curves / contrast)
-    return _Map(matrix, None, error / contrast)
+    best: _Map | None = None
+    for matrix in _affine_maps(source, target):
+        mapped = np.clip(source @ matrix[:, :3].T + matrix[:, 3], 0, 255)
+        error = _capped_error(mapped, target) / contrast
+        if best is None or error < _WORTH_IT * best.error:
+            best = _Map(matrix, None, error)
+    assert best is not None
+    # A gamma is a curve of each channel by itself; other grading mixes them first.
+    for matrix in (_IDENTITY_MAP, best.matrix):
+        mapped = source @ matrix[:, :3].T + matrix[:, 3]
+        curves = np.stack([_fit_curve(mapped[:, c], target[:, c]) for c in range(3)])
+        curved = _Map(matrix, curves, 0.0).apply(source.astype(np.float32))
+        error = _capped_error(curved, target) / contrast
+        if error < _WORTH_IT * best.error:
+            best = _Map(matrix, curves, error)
+    return best
+
+
+def _affine_maps(source: F64, target: F64) -> Iterator[F64]:
+    """Affine maps from the poorest to the richest, float64 (3, 4)."""
+    yield _IDENTITY_MAP
+    grey = source @ _LUMINANCE
+    gain, offset = _line(grey, target @ _LUMINANCE)
+    if float(_chroma(target).std()) < _GREY_SPREAD:
+        yield np.column_stack([np.tile(gain * _LUMINANCE, (3, 1)), np.full(3, offset)])
+    lines = [_line(source[:, channel], target[:, channel]) for channel in range(3)]
+    yield np.column_stack([np.diag([line[0] for line in lines]), [line[1] for line in lines]])
+    yield _fit_affine(source, target)
+
+
+def _line(x: F64, y: F64) -> tuple[float, float]:
+    """Gain and offset that best map x to y, what ran into an end and what agrees least left out."""
+    keep = (y > _LOW) & (y < _HIGH) & (x > _LOW) & (x < _HIGH)
+    gain, offset = 1.0, 0.0
+    for _ in range(_ROUNDS):
+        if int(keep.sum()) < _MIN_SAMPLES:
+            return gain, offset
+        spread = float(x[keep].std())
+        if spread < 1.0:
+            return 1.0, float(np.median(y[keep] - x[keep]))
+        # The geometric mean of the two regressions: noise in x would flatten a plain one.
+        gain = max(_LEAST_CONTRAST, float(y[keep].std()) / spread)
+        offset = float(np.median(y[keep] - gain * x[keep]))
+        mapped = gain * x + offset
+        left = np.abs(np.clip(mapped, 0, 255) - y)
+        limit = int(_TRUSTED * (len(left) - 1))
+        inside = (mapped > _INNER_LOW) & (mapped < _INNER_HIGH)
+        keep = inside & (left <= np.partition(left, limit)[limit])
+    return gain, offset
 
 
 def _capped_error(mapped: NDArray[np.floating], target: F64) -> float:
-    """Mean error of luminance; what is laid over the picture counts for no more than a cap."""
-    return float(np.minimum(np.abs((mapped - target) @ _LUMINANCE), _ERROR_CAP).mean())
+    """Mean error of colour; what is laid over the picture counts for no more than a cap."""
+    return float(np.minimum(np.abs(mapped - target), _ERROR_CAP).mean())
 
 
 def _fit_affine(source: F64, target: F64) -> F64:
     """Least squares on the pixels that agree best, those that ran into an end left out."""
-    identity = np.hstack([np.eye(3), np.zeros((3, 1))])
     design = np.hstack([source - 128.0, np.full((len(source), 1), 64.0)])
     prior = np.hstack([np.eye(3), np.full((3, 1), 0.0)])
     wanted = target - 128.0
@@ -201,7 +292,7 @@ def _fit_affine(source: F64, target: F64) -> F64:
         keep = left <= np.partition(left, limit)[limit]
         inside = (mapped > _INNER_LOW) & (mapped < _INNER_HIGH)
     if float(_LUMINANCE @ solution[:, :3].sum(axis=1)) < _LEAST_CONTRAST:
-        return identity
+        return _IDENTITY_MAP
     matrix = solution.copy()
     matrix[:, 3] = 64.0 * solution[:, 3] + 128.0 - 128.0 * solution[:, :3].sum(axis=1)
     return matrix

@@ -21,6 +21,9 @@ _GRID_STEP = 8
 _MIN_SAMPLES = 40
 _MAX_SHIFT = 12.0
 _GOOD_ENOUGH = 0.06
+# A map from few keypoints is right in their middle and bends away towards the corners: the first
+# round has to gather those too.
+_INLIER = (2.0, 0.7)
 
 
 def contrast_normalised(grey: NDArray[np.floating] | U8, sigma: float = 8.0) -> U8:
@@ -48,8 +51,8 @@ def refine_homography(
         rounds: how often to repeat.
 
     Returns:
-        The homography, and the median residual shift in reference pixels that was left before the
-        last round (infinite when nothing could be measured).
+        The homography, and the median shift in reference pixels by which the given one was wrong
+        (infinite when nothing could be measured).
     """
     height, width = reference.shape
     flow_engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -61,7 +64,7 @@ def refine_homography(
         np.abs(cv2.Laplacian(cv2.GaussianBlur(reference, (0, 0), 1.0), cv2.CV_32F)), -1, (9, 9)
     )
     textured = texture[points[:, 1], points[:, 0]]
-    for _ in range(rounds):
+    for turn in range(rounds):
         warped = cv2.warpPerspective(
             other, homography, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         )
@@ -79,13 +82,17 @@ def refine_homography(
         samples, moved = samples[small], moved[small]
         if len(samples) < _MIN_SAMPLES:
             return homography, shift
-        shift = float(np.median(np.hypot(moved[:, 0], moved[:, 1])))
-        if shift < _GOOD_ENOUGH:
+        moves = float(np.median(np.hypot(moved[:, 0], moved[:, 1])))
+        shift = moves if np.isinf(shift) else shift
+        if moves < _GOOD_ENOUGH:
             break
         target = project(homography, samples + moved.astype(np.float64))
         cv2.setRNGSeed(1)
         fitted, _inliers = cv2.findHomography(
-            samples.astype(np.float64), target, cv2.USAC_FAST, 0.7 * _scale(homography, samples)
+            samples.astype(np.float64),
+            target,
+            cv2.USAC_FAST,
+            _INLIER[min(turn, len(_INLIER) - 1)] * _scale(homography, samples),
         )
         matrix = np.asarray(fitted, dtype=np.float64)
         if matrix.shape != (3, 3):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from storage.records import ImageRecord
-from verify.geometry import F64, project
+from verify.geometry import project
 from verify.verdict import Relation
 
 if TYPE_CHECKING:
-    from verify.cascade import Evidence
+    from verify.evidence import Evidence, Frames
 
 _TURNED_DEGREES = 0.7
 _RESIZED = 1.02
@@ -22,21 +22,21 @@ _NOISY = 3.5
 
 
 def describe(
-    a: ImageRecord, b: ImageRecord, transform: F64, evidence: Evidence
+    a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames
 ) -> tuple[Relation, str, dict[str, float]]:
     """Names how b relates to a.
 
     Args:
         a, b: the records.
-        transform: pixels of a's full image to pixels of b's.
-        evidence: what was measured.
+        evidence: what the pixels show.
+        frames: what each shows of the other's frame.
 
     Returns:
         The relation, one sentence, and the measurements `quarter_turns`, `is_mirrored` and
         `rotation` (degrees, counter-clockwise, of b against a).
     """
     centre = np.array([a.width / 2, a.height / 2])
-    origin, right, down = project(transform, centre + np.array([[0, 0], [1, 0], [0, 1]]))
+    origin, right, down = project(evidence.transform, centre + np.array([[0, 0], [1, 0], [0, 1]]))
     along, across = right - origin, down - origin
     mirrored = bool(along[0] * across[1] - along[1] * across[0] < 0)
     angle = float(np.degrees(np.arctan2(-along[1], along[0])))
@@ -52,8 +52,8 @@ def describe(
         found.append((Relation.FLIPPED, "mirrored"))
     if quarter or abs(tilt) > _TURNED_DEGREES:
         found.append((Relation.ROTATED, f"turned by {angle:.0f}°"))
-    seen_a, seen_b = evidence.share_a.seen, evidence.share_b.seen
-    border_a, border_b = evidence.share_a.margin, evidence.share_b.margin
+    seen_a, seen_b = frames.a.seen, frames.b.seen
+    border_a, border_b = frames.a.margin, frames.b.margin
     if seen_a + border_a < _CROPPED:
         found.append((Relation.CROPPED, f"shows {100 * seen_a:.0f} % of the frame"))
     elif seen_b + border_b < _CROPPED:

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS, indexed
-from verify.cascade import Verifier, VerifyImage
+from verify.cascade import Verifier
+from verify.evidence import VerifyImage
 from verify.matchers.registry import load_matcher
 
 

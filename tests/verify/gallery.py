@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.extract import ExtractOptions, extract
 from storage.records import Metadata
-from verify.cascade import VerifyImage
+from verify.evidence import VerifyImage
 
 U8 = NDArray[np.uint8]
 

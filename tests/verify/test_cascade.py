@@ -25,7 +25,8 @@ from benchmarks.evaluation_set.lookalikes import FAMILIES, labels_with_one_chang
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS, indexed
 from verify.calibration import Strictness
-from verify.cascade import Verifier, VerifyImage
+from verify.cascade import Verifier
+from verify.evidence import VerifyImage
 from verify.geometry import corners, project, size_of
 from verify.matchers.registry import load_matcher
 from verify.verdict import Relation, Verdict

@@ -8,7 +8,8 @@ import pytest
 from benchmarks.evaluation_set.edits import CHAINS, EDITS, OVERLAYS
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import indexed
-from verify.cascade import Verifier, VerifyImage
+from verify.cascade import Verifier
+from verify.evidence import VerifyImage
 from verify.verdict import Relation, Verdict
 
 ALL_EDITS = {**EDITS, **OVERLAYS, **CHAINS}

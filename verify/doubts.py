@@ -1,0 +1,117 @@
+"""What speaks against calling two aligned images copies; the gates that the evidence has to pass.
+
+Each gate compares measurements with the table in `verify.calibration`. The first that fails names
+the doubt; none of them can be made up for by another.
+"""
+
+from __future__ import annotations
+
+from storage.records import ImageRecord
+from verify.calibration import Thresholds
+from verify.evidence import Evidence
+from verify.overlay import Changes
+from verify.residual import Residual
+
+# Labels, forms, pages and charts have 0.79 to 0.95 of their pixels near one grey level; a
+# photograph of a night sky 0.5.
+_PRINT = 0.70
+_SAME_FRAME = 0.985
+
+NO_TEXTURE = "too little texture to be sure"
+
+
+def doubt_in_records(a: ImageRecord, b: ImageRecord) -> str:
+    """Why no look at the pixels could prove a copy; empty when one could."""
+    taken_a, taken_b = a.metadata.taken_at, b.metadata.taken_at
+    if taken_a and taken_b and taken_a != taken_b:
+        return "the two were taken at different times"
+    if max(a.metadata.frames, b.metadata.frames) > 1:
+        return "only the first of several frames was compared"
+    return ""
+
+
+def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
+    """Why the aligned pixels are no proof of a copy; empty when they are."""
+    residual, changes = evidence.residual, evidence.changes
+    if not _has_texture(residual, limits):
+        return _doubt_without_texture(evidence, limits)
+    if evidence.grid_side < limits.min_print_side and evidence.paper > _PRINT:
+        return "too small to tell one print from another"
+    if residual.noise > limits.max_noise:
+        return "the pictures differ all over"
+    if changes.agreement_elsewhere < limits.min_agreement:
+        return "the details do not agree"
+    if changes.worst_elsewhere < limits.min_worst_window:
+        return "a small detail is another one"
+    if residual.grading.recolouring > limits.max_recolouring:
+        return "something has another colour"
+    if changes.changed_share > 0:
+        return _doubt_in_overlay(changes, limits)
+    if residual.disagreeing > limits.max_disagreement:
+        return "some details contradict each other"
+    return ""
+
+
+def _has_texture(residual: Residual, limits: Thresholds) -> bool:
+    tiles, share = residual.textured_tiles, residual.textured_share
+    if tiles >= limits.min_textured_tiles and share >= limits.min_textured_share:
+        return True
+    return tiles >= limits.min_thumbnail_tiles and share >= limits.min_thumbnail_share
+
+
+def _doubt_without_texture(evidence: Evidence, limits: Thresholds) -> str:
+    residual = evidence.residual
+    if (
+        residual.seen > _SAME_FRAME
+        and residual.plain_difference <= limits.max_plain_difference
+        and residual.noise <= limits.max_plain_noise
+        and evidence.changes.changed_share == 0
+        and residual.grading.shift <= 2.0
+        and 0.9 <= residual.grading.saturation <= 1.1
+        and residual.disagreeing <= limits.max_disagreement
+    ):
+        return ""
+    return NO_TEXTURE
+
+
+def _doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
+    if not _is_laid_over(changes, limits):
+        return "something changed in the picture"
+    if changes.paper > limits.max_paper or changes.paper_around > limits.max_paper_around:
+        return "something changed on a page, a screen or a drawing"
+    if changes.region_share > limits.max_overlay_share:
+        return "too much of the picture changed"
+    if (
+        changes.changed_share < limits.min_overlay_share
+        or changes.extent < limits.min_overlay_extent
+    ):
+        return "a small detail changed"
+    return ""
+
+
+def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
+    """True when the changed places are a veil, letters, or something drawn."""
+    if changes.translucency >= limits.min_translucency:
+        return (
+            changes.opposed <= limits.max_opposed_in_veil
+            and limits.min_veil_kept <= changes.detail_kept <= limits.max_veil_kept
+        )
+    if changes.solid_share > limits.max_solid_share:
+        return (
+            changes.textured_solid_share <= limits.max_textured_solid_share
+            and max(changes.opposed, changes.worst_place) <= limits.max_opposed_solid
+        )
+    return (
+        changes.opposed <= limits.max_opposed
+        and changes.worst_place <= limits.max_worst_place
+        and _are_letters(changes, limits)
+    )
+
+
+def _are_letters(changes: Changes, limits: Thresholds) -> bool:
+    """True when the one shows strokes where the other shows the ground they stand on."""
+    kept, added = changes.detail_kept, changes.detail_added
+    least = limits.min_plain_kept if added >= limits.min_letter_detail else limits.min_detail_kept
+    is_busy = kept <= limits.max_busy_kept
+    ratio = limits.min_busy_ratio if is_busy else limits.min_detail_ratio
+    return least <= kept <= limits.max_detail_kept and added >= ratio * kept
