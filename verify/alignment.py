@@ -20,7 +20,7 @@ from verify.geometry import (
     scaling_matrix,
     size_of,
 )
-from verify.glance import coarse_agreement
+from verify.glance import Glance, coarse_agreement
 from verify.homography import estimate_homography
 from verify.matchers.base import Keypoints, Matcher
 from verify.photometry import luminance
@@ -30,13 +30,13 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 EQUAL_FRAMES = "frame"
-_THUMBNAIL = 32
 _DIRECT_CORRELATION = 0.70
-_SAME_AT_A_GLANCE, _VEILED = 0.93, 0.35
+_SAME_AT_A_GLANCE, _VEILED = 0.90, 0.33
 _BLANK = 3.0
 _SAME_ASPECT = 0.02
 _MIRROR = 4
 _KEYPOINT_CACHE = 512
+_GLANCE_CACHE = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,7 @@ class Aligner:
         self._matchers = matchers
         self._good_enough = good_enough
         self._keypoints: OrderedDict[tuple[str, bytes, int], Keypoints] = OrderedDict()
+        self._glances: OrderedDict[bytes, Glance] = OrderedDict()
 
     def proposals(self, a: U8, b: U8, key_a: bytes, key_b: bytes) -> Iterator[Proposal]:
         """Maps from a to b that look right on small copies.
@@ -76,8 +77,9 @@ class Aligner:
             a, b: uint8 RGB (h, w, 3).
             key_a, key_b: content digests, under which keypoints are remembered.
         """
-        for homography, correlation in equal_frame_maps(a, b):
-            agreement = coarse_agreement(a, b, homography)
+        small_a, small_b = self._glance(a, key_a), self._glance(b, key_b)
+        for homography, correlation in equal_frame_maps(small_a, small_b):
+            agreement = coarse_agreement(small_a, small_b, homography)
             if agreement is None:
                 # Blank frames: keypoints have nothing to hold on to there, the pixels decide.
                 yield Proposal(homography, EQUAL_FRAMES, 0, 0.0)
@@ -89,7 +91,7 @@ class Aligner:
                 break
         for matcher in self._matchers:
             for homography, inliers in self._keypoint_maps(matcher, a, b, key_a, key_b):
-                agreement = coarse_agreement(a, b, homography)
+                agreement = coarse_agreement(small_a, small_b, homography)
                 if agreement is not None and agreement >= self._good_enough:
                     yield Proposal(homography, matcher.name, inliers, agreement)
                     break
@@ -108,6 +110,14 @@ class Aligner:
                     back = inverse(orientation_matrix(size_of(b), orientation))
                     yield back @ alignment.homography, alignment.inliers
 
+    def _glance(self, image: U8, key: bytes) -> Glance:
+        found = self._glances.get(key)
+        if found is None:
+            found = self._glances[key] = Glance.of(image)
+            if len(self._glances) > _GLANCE_CACHE:
+                self._glances.popitem(last=False)
+        return found
+
     def _detect(self, matcher: Matcher, image: U8, key: bytes, orientation: int) -> Keypoints:
         entry = (matcher.name, key, orientation)
         found = self._keypoints.get(entry)
@@ -121,21 +131,21 @@ class Aligner:
         return found
 
 
-def equal_frame_maps(a: U8, b: U8) -> list[tuple[F64, float]]:
+def equal_frame_maps(a: Glance, b: Glance) -> list[tuple[F64, float]]:
     """Maps for copies that show the same frame, turned, mirrored or resized; likeliest first.
 
     Returns:
         Each map with the correlation of the two thumbnails under it.
     """
-    thumb_a, thumb_b = _thumbnail(a), _thumbnail(b)
+    thumb_a, thumb_b = a.thumbnail, b.thumbnail
     if max(float(thumb_a.std()), float(thumb_b.std())) < _BLANK:
-        return _upright_map(a, b)
+        return _upright_map(a.size, b.size)
     normal_a = _normalised(thumb_a)
     scored = []
     for orientation in range(ORIENTATION_COUNT):
         normal_b = _normalised(np.ascontiguousarray(oriented(thumb_b, orientation)))
         scored.append((float((normal_a * normal_b).mean()), orientation))
-    size_a, size_b = size_of(a), size_of(b)
+    size_a, size_b = a.size, b.size
     maps = []
     for correlation, orientation in sorted(scored, key=lambda item: (-item[0], item[1]))[:2]:
         if correlation < _DIRECT_CORRELATION:
@@ -146,9 +156,8 @@ def equal_frame_maps(a: U8, b: U8) -> list[tuple[F64, float]]:
     return maps
 
 
-def _upright_map(a: U8, b: U8) -> list[tuple[F64, float]]:
+def _upright_map(size_a: Size, size_b: Size) -> list[tuple[F64, float]]:
     """The map between two frames without structure, which have nothing to correlate."""
-    size_a, size_b = size_of(a), size_of(b)
     aspect = (size_a.width * size_b.height) / (size_a.height * size_b.width)
     return [(scaling_matrix(size_a, size_b), 0.0)] if abs(aspect - 1) < _SAME_ASPECT else []
 
@@ -182,11 +191,6 @@ def _refined_one_way(a: U8, b: U8, homography: F64, rounds: int) -> tuple[F64, f
         np.asarray(seen),
         rounds,
     )
-
-
-def _thumbnail(rgb: U8) -> F32:
-    small = cv2.resize(rgb, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return luminance(np.asarray(small))
 
 
 def _normalised(grey: F32) -> F32:

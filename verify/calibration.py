@@ -32,8 +32,8 @@ class Thresholds:
         max_disagreement: share of textured windows that contradict (correlation below 0.5).
         min_worst_window: correlation that every window of a character's size must reach.
         max_noise: robust deviation of the residual, grey levels.
-        max_recolouring: how far colours may be moved otherwise than by saturation and white balance,
-            grey levels.
+        max_recolouring: how far colours may be moved otherwise than by saturation and white
+            balance, grey levels.
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         min_translucency: correlation from which on the picture shows through a veil.

@@ -10,8 +10,6 @@ The first map whose pixels agree ends the search; when none does, the verdict is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
@@ -38,8 +36,9 @@ _GREY = 0.15
 _ALIGNED = 0.90
 # Noise in grey levels up to which two frames without texture do meet.
 _QUIET = 4.0
-# A refinement that moves the picture by less than this, in pixels, changes nothing.
-_MOVED = 0.12
+# A refinement that moves the picture by less than this, in pixels, changes nothing; one that moves
+# it by less than that has shown that the map was the right one.
+_MOVED, _NEARLY_MET = 0.15, 1.0
 
 
 class Verifier:
@@ -67,24 +66,39 @@ class Verifier:
             return _different(doubt)
         best: Verdict | None = None
         for proposal in self._aligner.proposals(a.rgb, b.rgb, a.record.digest, b.record.digest):
-            is_settled = False
-            for homography in _candidate_maps(a, b, proposal):
-                evidence = measure(a, b, proposal, homography)
-                if evidence is None:
-                    continue
-                verdict = self.judge(a, b, evidence)
-                if verdict.is_copy:
-                    return verdict
-                is_blank = verdict.reason == NO_TEXTURE and evidence.residual.noise < _QUIET
-                is_settled = evidence.changes.agreement_elsewhere >= _ALIGNED or is_blank
-                # The first map that brings the pixels together explains a "different" best.
-                if best is None or is_settled:
-                    best = verdict
-                if is_blank:
-                    break
+            verdict, is_settled = self._try(a, b, proposal)
+            if verdict is not None and verdict.is_copy:
+                return verdict
+            # The first map that brings the pixels together explains a "different" best.
+            if best is None or is_settled:
+                best = verdict
             if is_settled:
                 break
         return best or _different("no map brings the two together")
+
+    def _try(
+        self, a: VerifyImage, b: VerifyImage, proposal: Proposal
+    ) -> tuple[Verdict | None, bool]:
+        """The verdict under a proposed map, and whether no other map need be tried."""
+        homography, shift = proposal.homography, float("inf")
+        best: Verdict | None = None
+        if proposal.method == EQUAL_FRAMES:
+            # Equal frames need no refinement in most cases.
+            evidence = measure(a, b, proposal, homography)
+            if evidence is not None:
+                best = self.judge(a, b, evidence)
+                is_blank = best.reason == NO_TEXTURE and evidence.residual.noise < _QUIET
+                if best.is_copy or is_blank:
+                    return best, True
+        homography, shift = refined(a.rgb, b.rgb, homography)
+        if best is not None and shift < _MOVED:
+            return best, True
+        evidence = measure(a, b, proposal, homography)
+        if evidence is None:
+            return best, False
+        verdict = self.judge(a, b, evidence)
+        is_settled = evidence.changes.agreement_elsewhere >= _ALIGNED or shift < _NEARLY_MET
+        return verdict, verdict.is_copy or is_settled
 
     def judge(self, a: VerifyImage, b: VerifyImage, evidence: Evidence) -> Verdict:
         """The verdict that the evidence of one alignment supports."""
@@ -116,15 +130,6 @@ def _different(
     doubt: str, transform: F64 | None = None, measured: dict[str, float] | None = None
 ) -> Verdict:
     return Verdict(Relation.DIFFERENT, 0.0, False, False, transform, measured or {}, doubt)
-
-
-def _candidate_maps(a: VerifyImage, b: VerifyImage, proposal: Proposal) -> Iterator[F64]:
-    """The maps to try for a proposal: equal frames need no refinement in most cases."""
-    if proposal.method == EQUAL_FRAMES:
-        yield proposal.homography
-    homography, shift = refined(a.rgb, b.rgb, proposal.homography)
-    if proposal.method != EQUAL_FRAMES or shift > _MOVED:
-        yield homography
 
 
 def _covers(evidence: Evidence, frames: Frames, limits: Thresholds, *, by_a: bool) -> bool:

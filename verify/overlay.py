@@ -42,6 +42,7 @@ _MOST_SURPRISE = 9.0
 _SOLID, _SOLID_PIXELS = 0.022, 11
 # Mean detail in grey levels of a plain wall.
 _DETAIL_FLOOR = 0.3
+_HOPELESS_AGREEMENT, _HOPELESS_WINDOW = 0.75, 0.60
 _MIN_CORE = 40
 _MAX_CORE = 3000
 _SURELY_VEILED, _SURELY_ONE_SIDED = 0.55, 0.10
@@ -100,6 +101,9 @@ class Changes:
 def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     """Describes the unexplained places of an aligned pair."""
     mask = residual.mask
+    if not residual.unexplained.any():
+        worst = worst_window(residual.a, residual.b, mask, residual.noise)
+        return Changes(residual.agreeing, worst)
     places = _places(residual.unexplained)
     region = places.region & mask
     agreement, worst = residual.agreeing, 1.0
@@ -108,7 +112,19 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     worst = worst_window(residual.a, residual.b, mask & ~region, residual.noise)
     if not places.count:
         return Changes(agreement, worst)
+    compared = max(1, int(mask.sum()))
     changed = residual.unexplained & region
+    total = max(1, int(changed.sum()))
+    if agreement < _HOPELESS_AGREEMENT or worst < _HOPELESS_WINDOW:
+        # No row of the table of thresholds lets this through, whatever was laid over it.
+        return Changes(
+            agreement,
+            worst,
+            places.count,
+            total / compared,
+            float(region.sum()) / compared,
+            opposed=0.5,
+        )
     on_b, opposed, worst_place = _surprise(residual, changed, places)
     veil_is_on_b, translucency = _translucency(residual, changed)
     if translucency > _SURELY_VEILED and opposed > _SURELY_ONE_SIDED:
@@ -120,7 +136,6 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     ring = (cv2.dilate(region.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0) & mask & ~region
     solid = _solid(changed)
     drawn = _is_drawn(luminance(dirty))
-    compared, total = max(1, int(mask.sum())), max(1, int(changed.sum()))
     height, width = mask.shape
     left, top, right, bottom = places.box
     return Changes(
@@ -179,17 +194,17 @@ class _Places:
 def _places(unexplained: Mask) -> _Places:
     joined = cv2.dilate(unexplained.astype(np.uint8), np.ones((_JOIN, _JOIN), np.uint8))
     count, labels, boxes, _centres = cv2.connectedComponentsWithStats(joined)
-    labels = np.asarray(labels, dtype=np.int32)
-    pixels = np.bincount(labels[unexplained], minlength=count)
+    numbers = np.asarray(labels, dtype=np.int32)
+    pixels = np.bincount(numbers[unexplained], minlength=count)
     real = pixels >= _MIN_PIXELS
     real[0] = False
     if not real.any():
-        return _Places(0, labels, np.zeros(unexplained.shape, dtype=bool), (0, 0, 0, 0))
+        return _Places(0, numbers, np.zeros(unexplained.shape, dtype=bool), (0, 0, 0, 0))
     chosen = np.asarray(boxes)[real]
     return _Places(
         int(real.sum()),
-        labels,
-        real[labels],
+        numbers,
+        real[numbers],
         (
             int(chosen[:, 0].min()),
             int(chosen[:, 1].min()),
@@ -231,18 +246,18 @@ def _from_around(rgb: F32, known: F32) -> tuple[F32, F32]:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
 
     weighted = cv2.merge([*cv2.split(rgb * known[..., None]), (rgb * rgb).sum(axis=2) * known])
+    layers = np.asarray(weighted, np.float32)
     small = (max(1, rgb.shape[1] // 4), max(1, rgb.shape[0] // 4))
     size = (rgb.shape[1], rgb.shape[0])
 
     def far(image: F32) -> F32:
         # A wide blur of a small copy: as good here, at a sixteenth of the cost.
-        reduced = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
-        return np.asarray(
-            cv2.resize(blurred(reduced, _REACH), size, interpolation=cv2.INTER_LINEAR)
-        )
+        reduced = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.float32)
+        wide = cv2.resize(blurred(reduced, _REACH), size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(wide, np.float32)
 
     weight = blurred(known, _REACH) + _FAR_WEIGHT * far(known) + np.float32(1e-6)
-    sums = blurred(np.asarray(weighted), _REACH) + _FAR_WEIGHT * far(np.asarray(weighted))
+    sums = blurred(layers, _REACH) + _FAR_WEIGHT * far(layers)
     means = sums / weight[..., None]
     mean = means[..., :3]
     variance = np.maximum(means[..., 3] - (mean * mean).sum(axis=2), 0)

@@ -49,6 +49,8 @@ _COLOUR_ALLOWANCE = 0.06
 _GRADED_COLOUR_ALLOWANCE = 0.15
 _COLOUR_TOLERANCE = 28.0
 _COLOUR_NOISE_FACTOR = 8.0
+# More texture than any row of the table of thresholds asks for.
+_TEXTURED_TILES, _TEXTURED_SHARE = 64, 0.25
 _THREE = np.ones((3, 3), np.uint8)
 _TWO = np.ones((2, 2), np.uint8)
 
@@ -70,7 +72,8 @@ class Residual:
         agreeing: share of the textured windows whose correlation exceeds 0.8.
         disagreeing: share of the textured windows whose correlation is below 0.5.
         seen: share of the grid that was compared.
-        plain_difference: largest difference of the raw luminance between 8×8 blocks, grey levels.
+        plain_difference: largest difference of the raw luminance between 8×8 blocks, grey levels;
+            0 where there is texture enough to decide by.
     """
 
     a: F32
@@ -94,9 +97,9 @@ def measure_residual(pair: AlignedPair) -> Residual:
     mask_u8 = mask.view(np.uint8)
     grading = fit_grading(pair.a, pair.b, mask)
     left, right, blur = _match_sharpness(_soft_grey(grading.a), _soft_grey(grading.b), mask_u8)
-    difference = np.asarray(cv2.absdiff(left, right))
+    difference = np.asarray(cv2.absdiff(left, right), dtype=np.float32)
     slope = cv2.dilate(cv2.max(_range(left), _range(right)), _THREE)
-    noise = _noise(difference, np.asarray(slope), mask)
+    noise = _noise(difference, np.asarray(slope, dtype=np.float32), mask)
     chroma = _Chroma.of(grading, mask_u8, blur)
     allowed = cv2.addWeighted(
         slope, _MISALIGNMENT, chroma.allowance, 1.0, _NOISE_FACTOR * noise + _QUANTISATION
@@ -108,6 +111,7 @@ def measure_residual(pair: AlignedPair) -> Residual:
         opened = cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, _TWO)
         unexplained = np.asarray(opened > 0)
     tiles = tile_agreement(left, right, mask, noise)
+    is_plain = tiles.textured < max(_TEXTURED_TILES, _TEXTURED_SHARE * tiles.total)
     return Residual(
         a=left,
         b=right,
@@ -121,7 +125,7 @@ def measure_residual(pair: AlignedPair) -> Residual:
         agreeing=tiles.agreeing,
         disagreeing=tiles.disagreeing,
         seen=_seen(mask),
-        plain_difference=_plain_difference(pair, mask),
+        plain_difference=_plain_difference(pair, mask) if is_plain else 0.0,
     )
 
 
@@ -196,7 +200,7 @@ class _Chroma:
             borderType=cv2.BORDER_CONSTANT,
             borderValue=0,
         )
-        compared = np.asarray(distance)[np.asarray(inner) > 0]
+        compared = np.asarray(distance, dtype=np.float32)[np.asarray(inner) > 0]
         tolerance = max(_COLOUR_TOLERANCE, _COLOUR_NOISE_FACTOR * _quantile(compared, 0.5))
         wrong = ((np.asarray(distance) > tolerance) & (np.asarray(inner) > 0)).astype(np.uint8)
         if wrong.any():
@@ -257,4 +261,5 @@ def _plain_difference(pair: AlignedPair, mask: Mask) -> float:
         for rgb in (pair.a, pair.b)
     ]
     covered = cv2.resize(mask.astype(np.float32), blocks, interpolation=cv2.INTER_AREA) > 0.99
-    return float(np.abs(means[0] - means[1])[covered].max()) if covered.any() else 255.0
+    differences = np.abs(means[0] - means[1])[np.asarray(covered)]
+    return float(np.max(differences)) if len(differences) else 255.0
