@@ -16,6 +16,8 @@
         ├── BlobVanished           listed, then gone
         ├── BlobChanged            listed with another ETag than it has now
         ├── BlobUnreadable         the service refuses this blob for good (archived, forbidden)
+        ├── BlobConflict           something else is where a blob is to be put
+        ├── ActRefused             the blob may not be changed (leased, immutable, not permitted)
         └── SourceUnavailable      throttled, timed out, connection lost: retries are spent
 
 An image that cannot be decoded is data, not an error: it is `unreadable` with its reason.
@@ -137,6 +139,14 @@ class BlobChanged(SourceError):
 
 class BlobUnreadable(SourceError):
     """The service or file system refuses this blob for good."""
+
+
+class BlobConflict(SourceError):
+    """Something else is where a blob is to be put; nothing is ever written over."""
+
+
+class ActRefused(SourceError):
+    """The store does not let this blob be changed, or cannot do what is asked with it."""
 
 
 class SourceUnavailable(SourceError):

@@ -1,0 +1,1 @@
+"""Doing what delete.csv says, and undoing it."""

@@ -1,0 +1,161 @@
+"""Everything that acting on a list needs, opened: index, reference index, decisions, journal."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from resolve.apply.facts import IndexFacts
+from resolve.apply.journal import Header, Journal, run_name
+from resolve.apply.rows import DeleteList
+from resolve.decisions import read_decisions
+from resolve.lists import SUMMARY
+from resolve.summary import LISTS_VERSION
+from storage.actions import Action
+from storage.azure_address import SCHEME
+from storage.catalog import Catalog
+from storage.errors import IndexStorageError, UsageError
+from storage.index_directory import IndexDirectory
+
+DECISIONS = "decisions.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOrigin:
+    """What the summary beside a list says of how it was made.
+
+    Attributes:
+        verifier: the version of what gave the verdicts; "" when there is no summary.
+        against: the reference index; "" for none.
+    """
+
+    verifier: str = ""
+    against: str = ""
+
+
+def read_origin(list_path: Path) -> ListOrigin:
+    """What summary.json beside the list says.
+
+    Raises:
+        UsageError: it is of a newer version, or no summary.
+        IndexStorageError: it cannot be read.
+    """
+    path = list_path.with_name(SUMMARY)
+    try:
+        values = json.loads(path.read_bytes())
+        version = values["lists_version"]
+        origin = ListOrigin(
+            str(values["versions"]["verifier"]), str(values["options"].get("against") or "")
+        )
+    except FileNotFoundError:
+        return ListOrigin()
+    except OSError as error:
+        raise IndexStorageError(
+            f"{path} cannot be read ({error.strerror or error}).", "Make it readable."
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is no summary of `dedup resolve`.", "Resolve again, or move it away."
+        ) from error
+    if version != LISTS_VERSION:
+        raise UsageError(
+            f"The lists beside {path} have version {version}, this dedup knows {LISTS_VERSION}.",
+            "Resolve again with this version.",
+        )
+    return origin
+
+
+@contextmanager
+def open_facts(
+    index: Path, against: Path | None, list_path: Path, *, is_dry: bool
+) -> Iterator[IndexFacts]:
+    """The index, to look rows up in, and nobody else changing it or acting on it meanwhile.
+
+    Args:
+        against: the reference index; None for the one that the lists were made with, if any.
+        is_dry: nothing will be done, so that others may write meanwhile.
+
+    Raises:
+        NotAnIndex, IndexMismatch, IndexStorageError
+        IndexLocked: another process is writing to one of them, or acting on this one.
+        UsageError: decisions or summary are none.
+    """
+    origin = read_origin(list_path)
+    directory = IndexDirectory.open(index)
+    decisions = read_decisions(directory.path / DECISIONS, list_path.with_name(DECISIONS))
+    reference_path = against or (Path(origin.against) if origin.against else None)
+    with ExitStack() as stack:
+        if not is_dry:
+            _lock(directory, stack)
+        catalog = stack.enter_context(Catalog.open_reader(directory.catalog_path))
+        reference = None
+        if reference_path is not None:
+            other = IndexDirectory.open(reference_path)
+            if not is_dry:
+                stack.enter_context(other.read_lock())
+            reference = stack.enter_context(Catalog.open_reader(other.catalog_path))
+        yield IndexFacts(catalog, reference, origin.verifier, decisions)
+
+
+def open_journal(
+    rows: DeleteList,
+    action: Action,
+    quarantine: str,
+    path: Path | None,
+    clock: Callable[[], float] = time.time,
+) -> Journal:
+    """The journal of acting so on this list: a new one, or that of an earlier try.
+
+    Args:
+        path: None for `default_journal`.
+
+    Raises:
+        UsageError, IndexLocked, IndexStorageError: see `Journal.create_or_open`.
+    """
+    now = clock()
+    header = Header(
+        run=run_name(now),
+        action=action.value,
+        list_sha256=rows.sha256,
+        list_path=str(rows.path.resolve()),
+        quarantine=quarantine,
+        started_at=round(now, 3),
+    )
+    return Journal.create_or_open(path or default_journal(rows, action), header)
+
+
+def default_journal(rows: DeleteList, action: Action) -> Path:
+    """Beside the list; the same for the same list and action, so that a second try finds it."""
+    return rows.path.with_name(f"apply-{action.value}-{rows.sha256[:12]}.jsonl")
+
+
+def canonical_place(place: str) -> str:
+    """A quarantine as URIs are written: an absolute path, or az://ACCOUNT/CONTAINER[/FOLDER].
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not place:
+        return ""
+    if "://" not in place:
+        return os.path.realpath(Path(place).expanduser())
+    account, _, rest = place.removeprefix(SCHEME).partition("/")
+    if not place.startswith(SCHEME) or not account or not rest.strip("/"):
+        raise UsageError(
+            f"{place} is no place for a quarantine.",
+            "Write a folder, or az://ACCOUNT/CONTAINER in the account of the blobs.",
+        )
+    return place.rstrip("/")
+
+
+def _lock(directory: IndexDirectory, stack: ExitStack) -> None:
+    try:
+        stack.enter_context(directory.write_lock())
+    except IndexStorageError:
+        # An index on a read-only disk: nobody can write to it anyway.
+        stack.enter_context(directory.read_lock())

@@ -1,0 +1,386 @@
+"""Changing the blobs of one storage account, each only at its ETag."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import sha256
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureSasCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.blob import BlobClient, BlobServiceClient
+
+from storage.actions import Action, BlobState, LinkKind, Properties
+from storage.azure_action_faults import acting_error
+from storage.azure_address import SCHEME, blob_uri
+from storage.azure_batch import BATCH, delete_batch
+from storage.azure_faults import passing_fault, reading_error
+from storage.azure_probe import keeps_deleted
+from storage.azure_properties import blob_state, content_settings, is_pending, read_tags, tier_of
+from storage.errors import (
+    ActRefused,
+    BlobConflict,
+    BlobUnreadable,
+    BlobVanished,
+    DedupError,
+    SourceUnavailable,
+)
+from storage.rate_limit import RateLimiter
+from storage.retry import Pauses, Retrier
+from storage.source import SourceTraffic
+
+T = TypeVar("T")
+
+_NO_LINKS = "blobs have no links: use --action tag, quarantine or delete"
+_LONGEST_NAME = 1024
+_SLOWEST_BYTES_PER_SECOND = 250_000
+# A copy inside an account is done at once; only a busy service makes one wait.
+_COPY_SECONDS = 600.0
+_POLL_SECONDS = 0.5
+
+
+class AzureActions:
+    """The blobs of an account, by their URIs. Safe to use from several threads.
+
+    Args:
+        service: with a client that makes one request per call.
+        account: its name.
+        requests_per_second: of everything done here together.
+        deadline: seconds for one request with all its retries; large blobs get more.
+    """
+
+    moves_by_copying = True
+
+    def __init__(
+        self,
+        service: BlobServiceClient,
+        account: str,
+        *,
+        requests_per_second: float = 35.0,
+        deadline: float = 120.0,
+        pauses: Pauses | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self._service = service
+        self._account = account
+        self._deadline = deadline
+        self._sleep = sleep
+        self._limiter = RateLimiter(requests_per_second, clock, sleep)
+        self._guard = threading.Lock()
+        self._retrier = Retrier(
+            self._limiter, SourceTraffic(), self._guard, pauses, clock, sleep, uniform
+        )
+        self._has_acted = False
+        self._batches_work = True
+        self._keeps_deleted: dict[str, bool] = {}
+
+    def cannot(self, action: Action) -> str:
+        """Everything but links."""
+        return _NO_LINKS if action is Action.LINK else ""
+
+    def stat(self, uri: str, *, with_properties: bool = False) -> BlobState | None:
+        """One request, and one for the tags with the properties."""
+        client = self._blob(uri)
+        found = self._found(uri, client)
+        if found is None:
+            return None
+        tags = None
+        if with_properties:
+            tags = self._act(uri, partial(read_tags, client))
+        return blob_state(uri, found, tags)
+
+    def digest(self, state: BlobState) -> bytes:
+        """SHA-256 of what one GET with If-Match brings."""
+        if state.size == 0:
+            return sha256().digest()
+        seconds = self._deadline + state.size / _SLOWEST_BYTES_PER_SECOND
+
+        def attempt(_deadline: float) -> bytes:
+            found = sha256()
+            for piece in self._download(state).chunks():
+                found.update(piece)
+            return found.digest()
+
+        return self._read(state.uri, seconds, attempt)
+
+    def probe(self, state: BlobState) -> None:
+        """Reads a byte with If-Match."""
+        if state.refusal.startswith("archived"):
+            raise BlobUnreadable(f"{state.uri} is {state.refusal}.")
+        if state.size == 0:
+            return
+        self._read(
+            state.uri,
+            self._deadline,
+            lambda _deadline: self._download(state, offset=0, length=1).readall(),
+        )
+
+    def set_tags(self, uri: str, tags: Mapping[str, str]) -> None:
+        """Replaces all tags."""
+        self._act(uri, partial(self._blob(uri).set_blob_tags, dict(tags)))
+
+    def rename(self, state: BlobState, target: str) -> bool:
+        """A blob has no other name than the one it was made with."""
+        return False
+
+    def copy(self, state: BlobState, target: str) -> BlobState:
+        """Copies inside the account: nothing of the content comes here."""
+        properties = state.properties or Properties()
+        source = self._source_url(state.uri)
+        self._start_copy(
+            target,
+            source,
+            properties,
+            source_etag=f'"{state.etag}"',
+            source_match_condition=MatchConditions.IfNotModified,
+        )
+        return self._copied(target)
+
+    def delete(self, states: Sequence[BlobState]) -> list[DedupError | None]:
+        """In batches where there are several and batches work, else one by one."""
+        outcomes: dict[int, DedupError | None] = {}
+        if self._batches_work and len(states) > 1:
+            for start in range(0, len(states), BATCH):
+                chunk = range(start, min(start + BATCH, len(states)))
+                done = self._delete_batch([states[i] for i in chunk])
+                outcomes |= {i: None for i, is_done in zip(chunk, done, strict=True) if is_done}
+        # What a batch did not say it deleted is asked for by itself: its answer says why.
+        for i, state in enumerate(states):
+            if i not in outcomes:
+                outcomes[i] = self._delete_one(state)
+        return [outcomes[i] for i in range(len(states))]
+
+    def link(self, state: BlobState, keeper: BlobState, kind: LinkKind) -> None:
+        """Raises ActRefused."""
+        raise ActRefused(f"{state.uri} cannot be linked: {_NO_LINKS}.")
+
+    def unlink(self, uri: str, keeper: str, digest: bytes, properties: Properties) -> None:
+        """Raises ActRefused."""
+        raise ActRefused(f"{uri} is no link: {_NO_LINKS}.")
+
+    def keeps_deleted(self, uri: str) -> bool:
+        """By deleting a blob made for it in the same container; once a container."""
+        container, _ = self._parts(uri)
+        with self._guard:
+            known = self._keeps_deleted.get(container)
+        if known is None:
+            client = self._service.get_container_client(container)
+            known = keeps_deleted(
+                client, partial(self._act, blob_uri(self._account, container, ""))
+            )
+            with self._guard:
+                self._keeps_deleted[container] = known
+        return known
+
+    def restore(self, uri: str, version_id: str) -> bool:
+        """Undelete first; where versions are kept, that brings back none, and the version is
+        copied."""
+        client = self._blob(uri)
+        # Refused: never deleted softly, or the container keeps versions only.
+        with suppress(BlobVanished, ActRefused):
+            self._act(uri, client.undelete_blob)
+        if self._found(uri, client) is not None:
+            return True
+        version_id = version_id or self._newest_version(uri)
+        if not version_id:
+            return False
+        try:
+            self._start_copy(uri, self._source_url(uri, version_id), Properties())
+        except BlobVanished:
+            return False
+        self._copied(uri)
+        return True
+
+    def set_properties(self, uri: str, wanted: Properties) -> None:
+        """Headers, metadata, tags and tier that differ."""
+        now = self.stat(uri, with_properties=True)
+        if now is None or now.properties is None:
+            raise BlobVanished(f"{uri} is gone.")
+        client, there = self._blob(uri), now.properties
+        if dict(there.headers) != dict(wanted.headers):
+            self._act(uri, partial(client.set_http_headers, content_settings(wanted)))
+        if dict(there.metadata) != dict(wanted.metadata):
+            self._act(uri, partial(client.set_blob_metadata, dict(wanted.metadata)))
+        if dict(there.tags) != dict(wanted.tags):
+            self._act(uri, partial(client.set_blob_tags, dict(wanted.tags)))
+        tier = tier_of(wanted)
+        if tier is not None and there.tier != wanted.tier:
+            self._act(uri, partial(client.set_standard_blob_tier, tier))
+
+    def quarantine_uri(self, place: str, run: str, uri: str) -> str:
+        """`PLACE/RUN/CONTAINER/NAME`."""
+        container, name = self._parts(uri)
+        target = f"{place.rstrip('/')}/{run}/{container}/{name}"
+        if len(self._parts(target)[1]) > _LONGEST_NAME:
+            raise ActRefused(f"{uri} has too long a name for the quarantine {place}.")
+        return target
+
+    def prepare_quarantine(self, place: str) -> None:
+        """Makes the container, where that is permitted and it is missing."""
+        container, _, _ = place.removeprefix(f"{SCHEME}{self._account}/").partition("/")
+        client = self._service.get_container_client(container)
+        if not self._act(place, client.exists):
+            try:
+                self._act(place, client.create_container)
+            except (BlobConflict, ActRefused):
+                # Somebody else has just made it, or the first copy says what is wrong.
+                return
+
+    def tidy_quarantine(self, place: str) -> None:
+        """Nothing: folders are parts of names."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def _newest_version(self, uri: str) -> str:
+        """Of a blob that had no version yet when it was deleted, as all that are older than the
+        account's keeping of versions; "" when there is none."""
+        container, name = self._parts(uri)
+        client = self._service.get_container_client(container)
+
+        def listed() -> list[str]:
+            found = client.list_blobs(name_starts_with=name, include=["versions"])
+            return [str(one.version_id) for one in found if one.name == name and one.version_id]
+
+        return max(self._act(uri, listed), default="")
+
+    def _found(self, uri: str, client: BlobClient) -> Any:
+        try:
+            return self._act(uri, client.get_blob_properties)
+        except BlobVanished:
+            return None
+
+    def _start_copy(self, uri: str, source: str, properties: Properties, **condition: Any) -> None:
+        self._act(
+            uri,
+            partial(
+                self._blob(uri).start_copy_from_url,
+                source,
+                match_condition=MatchConditions.IfMissing,
+                tags=dict(properties.tags) or None,
+                standard_blob_tier=tier_of(properties),
+                **condition,
+            ),
+        )
+
+    def _copied(self, uri: str) -> BlobState:
+        client = self._blob(uri)
+        waited = 0.0
+        while True:
+            found = self._found(uri, client)
+            if found is None:
+                raise BlobVanished(f"{uri} was removed while it was copied.")
+            if not is_pending(found):
+                break
+            if waited >= _COPY_SECONDS:
+                raise SourceUnavailable(f"{uri} is still being copied.", "Run it again later.")
+            waited += _POLL_SECONDS
+            self._sleep(_POLL_SECONDS)
+        state = blob_state(uri, found, None)
+        if not state.is_complete:
+            raise ActRefused(f"{uri} could not be copied: {found.copy.status}.")
+        return state
+
+    def _delete_batch(self, states: Sequence[BlobState]) -> list[bool]:
+        """Which of them the service says it deleted; containers may be mixed."""
+        done = [False] * len(states)
+        places: dict[str, list[int]] = {}
+        for i, state in enumerate(states):
+            places.setdefault(self._parts(state.uri)[0], []).append(i)
+        for container, members in places.items():
+            if len(members) < 2:
+                continue
+            # Each blob of a batch counts as a request to the service.
+            for _ in members[1:]:
+                self._limiter.acquire()
+            rows = [(self._parts(states[i].uri)[1], states[i].etag) for i in members]
+            client = self._service.get_container_client(container)
+            answers = delete_batch(client, rows)
+            if answers is None:
+                self._batches_work = False
+                break
+            for i, is_done in zip(members, answers, strict=True):
+                done[i] = is_done
+        return done
+
+    def _delete_one(self, state: BlobState) -> DedupError | None:
+        try:
+            self._act(
+                state.uri,
+                partial(
+                    self._blob(state.uri).delete_blob,
+                    etag=f'"{state.etag}"',
+                    match_condition=MatchConditions.IfNotModified,
+                ),
+            )
+        except BlobVanished:
+            return None
+        except DedupError as error:
+            return error
+        return None
+
+    def _download(self, state: BlobState, **span: Any) -> Any:
+        return self._blob(state.uri).download_blob(
+            etag=f'"{state.etag}"', match_condition=MatchConditions.IfNotModified, **span
+        )
+
+    def _read(self, uri: str, seconds: float, attempt: Callable[[float], T]) -> T:
+        def read(deadline: float) -> T:
+            try:
+                return attempt(deadline)
+            except AzureError as error:
+                fault = passing_fault(error)
+                if fault is not None:
+                    raise fault from error
+                raise reading_error(error, uri, has_read_others=self._has_acted) from error
+
+        result = self._retrier.run(uri, seconds, read)
+        self._has_acted = True
+        return result
+
+    def _act(self, uri: str, request: Callable[[], T]) -> T:
+        def attempt(_deadline: float) -> T:
+            try:
+                return request()
+            except AzureError as error:
+                fault = passing_fault(error)
+                is_not_implemented = isinstance(error, HttpResponseError) and (
+                    error.status_code == 501
+                )
+                if fault is not None and not is_not_implemented:
+                    raise fault from error
+                raise acting_error(error, uri, has_acted=self._has_acted) from error
+
+        result = self._retrier.run(uri, self._deadline, attempt)
+        self._has_acted = True
+        return result
+
+    def _source_url(self, uri: str, version_id: str = "") -> str:
+        """What the service is to copy from. It may hold a SAS: never written anywhere."""
+        url = self._blob(uri).url.partition("?")[0]
+        query = [f"versionid={quote(version_id, safe='')}"] if version_id else []
+        credential = self._service.credential
+        if isinstance(credential, AzureSasCredential):
+            query.append(credential.signature.lstrip("?"))
+        return "?".join([url, "&".join(query)]) if query else url
+
+    def _blob(self, uri: str) -> BlobClient:
+        container, name = self._parts(uri)
+        return self._service.get_blob_client(container, name)
+
+    def _parts(self, uri: str) -> tuple[str, str]:
+        root = f"{SCHEME}{self._account}/"
+        container, slash, name = uri.removeprefix(root).partition("/")
+        if not uri.startswith(root) or not slash or not name:
+            raise ValueError(f"{uri} is no blob of {root}")
+        return container, name
