@@ -112,6 +112,7 @@ def run(settings: Settings) -> None:
     from resolve.decisions import read_decisions
     from resolve.effort import Effort
     from resolve.lists import write_lists
+    from resolve.needed_pairs import needed_pairs
     from resolve.reference import open_reference
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
@@ -152,11 +153,13 @@ def run(settings: Settings) -> None:
         candidates = candidate_pairs(index, indexes, search_options, statistics, reference)
         shown = stack.enter_context(display("resolving", is_quiet=settings.json))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        workers = VerdictWorkers(
-            verdicts, open_catalog, partial(load_verifier, settings), settings.workers
+        workers = stack.enter_context(
+            VerdictWorkers(
+                verdicts, open_catalog, partial(load_verifier, settings), settings.workers
+            )
         )
-        ahead = workers.ahead(candidates)
-        resolution = resolve(catalog, ahead, verdicts, options, ResolveDisplay(shown), statistics)
+        needed = needed_pairs(candidates, workers.ahead, verdicts, catalog.record)
+        resolution = resolve(catalog, needed, verdicts, options, ResolveDisplay(shown), statistics)
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)

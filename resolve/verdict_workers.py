@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from types import TracebackType
 
 import cv2
 import faiss
@@ -62,6 +63,17 @@ class VerdictWorkers:
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
+    def __enter__(self) -> VerdictWorkers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def ahead(self, candidates: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
         """The same candidates in the same order, each with its verdict known when it comes out."""
         if self._workers <= 1:
@@ -69,22 +81,19 @@ class VerdictWorkers:
             return
         waiting: deque[tuple[list[CandidatePair], list[Pair], Future[Answer] | None]] = deque()
         stream = iter(candidates)
-        try:
-            while True:
-                while len(waiting) < _TASKS_AHEAD_PER_WORKER * self._workers:
-                    task = list(islice(stream, PAIRS_PER_TASK))
-                    if not task:
-                        break
-                    waiting.append(self._submitted(task))
-                if not waiting:
-                    return
-                task, unknown, future = waiting.popleft()
-                if future is not None:
-                    for pair, value in zip(unknown, self._values(unknown, future), strict=True):
-                        self._verdicts.add(*pair, value)
-                yield from task
-        finally:
-            self.close()
+        while True:
+            while len(waiting) < _TASKS_AHEAD_PER_WORKER * self._workers:
+                task = list(islice(stream, PAIRS_PER_TASK))
+                if not task:
+                    break
+                waiting.append(self._submitted(task))
+            if not waiting:
+                return
+            task, unknown, future = waiting.popleft()
+            if future is not None:
+                for pair, value in zip(unknown, self._values(unknown, future), strict=True):
+                    self._verdicts.add(*pair, value)
+            yield from task
 
     def close(self) -> None:
         """Ends the processes."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.costs import PairClock
 from verify.geometry import (
     F64,
     ORIENTATION_COUNT,
@@ -70,12 +71,15 @@ class Aligner:
         self._keypoints: OrderedDict[tuple[str, bytes, int], Keypoints] = OrderedDict()
         self._glances: OrderedDict[bytes, Glance] = OrderedDict()
 
-    def proposals(self, a: U8, b: U8, key_a: bytes, key_b: bytes) -> Iterator[Proposal]:
+    def proposals(
+        self, a: U8, b: U8, key_a: bytes, key_b: bytes, clock: PairClock | None = None
+    ) -> Iterator[Proposal]:
         """Maps from a to b that look right on small copies.
 
         Args:
             a, b: uint8 RGB (h, w, 3).
             key_a, key_b: content digests, under which keypoints are remembered.
+            clock: charged with the stages it enters, one for each matcher.
         """
         small_a, small_b = self._glance(a, key_a), self._glance(b, key_b)
         for homography, correlation in equal_frame_maps(small_a, small_b):
@@ -90,6 +94,8 @@ class Aligner:
                 yield Proposal(homography, EQUAL_FRAMES, 0, agreement)
                 break
         for matcher in self._matchers:
+            if clock is not None:
+                clock.enter(f"keypoints ({matcher.name})")
             for homography, inliers in self._keypoint_maps(matcher, a, b, key_a, key_b):
                 agreement = coarse_agreement(small_a, small_b, homography)
                 if agreement is not None and agreement >= self._good_enough:

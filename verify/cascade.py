@@ -14,6 +14,7 @@ import numpy as np
 
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
+from verify.costs import PairClock, StageCosts
 from verify.doubts import NO_TEXTURE, doubt_in_pixels, doubt_in_records
 from verify.evidence import (
     Evidence,
@@ -38,7 +39,7 @@ _ALIGNED = 0.90
 _QUIET = 4.0
 # A refinement that moves the picture by less than this, in pixels, changes nothing; one that moves
 # it by less than that has shown that the map was the right one.
-_MOVED, _NEARLY_MET = 0.15, 1.0
+_MOVED, _NEARLY_MET = 0.4, 1.5
 
 
 class Verifier:
@@ -47,6 +48,10 @@ class Verifier:
     Args:
         matchers: keypoint matchers, tried in this order.
         strictness: the row of the calibrated table.
+
+    Attributes:
+        version: what a cached verdict depends on.
+        costs: pairs and CPU time of the stages: records, frames, keypoints (by matcher), pixels.
     """
 
     def __init__(
@@ -54,18 +59,28 @@ class Verifier:
     ) -> None:
         self._aligner = Aligner(matchers)
         self._thresholds = THRESHOLDS[strictness]
+        self.costs = StageCosts()
         names = "+".join(f"{matcher.name}-{matcher.version}" for matcher in matchers)
         self.version = f"{VERIFIER_VERSION}/{strictness.value}/{names}"
 
     def verify(self, a: VerifyImage, b: VerifyImage) -> Verdict:
         """The verdict on a and b."""
+        with self.costs.pair() as clock:
+            return self._verify(a, b, clock)
+
+    def _verify(self, a: VerifyImage, b: VerifyImage, clock: PairClock) -> Verdict:
+        clock.enter("records")
         if a.record.digest == b.record.digest:
             return Verdict(Relation.EXACT, 1.0, True, True, np.eye(3), {}, "the same bytes")
         doubt = doubt_in_records(a.record, b.record)
         if doubt:
             return _different(doubt)
         best: Verdict | None = None
-        for proposal in self._aligner.proposals(a.rgb, b.rgb, a.record.digest, b.record.digest):
+        clock.enter("frames")
+        for proposal in self._aligner.proposals(
+            a.rgb, b.rgb, a.record.digest, b.record.digest, clock
+        ):
+            clock.enter("pixels")
             verdict, is_settled = self._try(a, b, proposal)
             if verdict is not None and verdict.is_copy:
                 return verdict

@@ -33,6 +33,8 @@ _EDGE_SHARE = 0.4
 _AROUND = (29, 29)
 _FLATTER_OUTSIDE = 0.45
 _SAME_COLOUR = 6.0
+# How far beside an empty margin the picture is looked at, pixels.
+_RING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +95,72 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
         outside.astype(np.uint8), np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT,
         borderValue=1,
     )  # fmt: skip
-    count, labels = cv2.connectedComponents(core)
-    pixels = image.astype(np.float32)
-    grown = cv2.dilate(core, np.ones((17, 17), np.uint8)) > 0
-    inner_ring = grown & ~outside
-    sure: list[Mask] = []
-    unsure: list[tuple[Mask, NDArray[np.floating]]] = []
-    colours: list[NDArray[np.floating]] = []
+    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(core)
+    sure: list[_Part] = []
+    unsure: list[_Part] = []
     for label in range(1, count):
-        part = labels == label
-        colour = np.median(pixels[part], axis=0)
-        deviation = np.abs(pixels - colour).max(axis=2)
-        if float(np.quantile(deviation[part], 0.97)) > _MARGIN_SPREAD * 2:
-            continue
-        if float(deviation[part].mean()) > _MARGIN_SPREAD:
-            continue
-        near = (cv2.dilate(part.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0) & inner_ring
-        if near.any() and float(np.median(deviation[near])) < _MARGIN_STEP:
-            unsure.append((part, colour))
-        else:
-            sure.append(part)
-            colours.append(colour)
+        part = _Part.of(image, outside, np.asarray(labels), label, np.asarray(boxes)[label])
+        if part.is_of_one_colour:
+            (sure if part.ends_in_a_step else unsure).append(part)
     # A dark picture hides the step to its black border; the other sides of the border tell.
+    known = [part.colour for part in sure]
     sure += [
         part
-        for part, colour in unsure
-        if any(float(np.abs(colour - known).max()) < _SAME_COLOUR for known in colours)
+        for part in unsure
+        if any(float(np.abs(part.colour - colour).max()) < _SAME_COLOUR for colour in known)
     ]
     result = np.zeros(outside.shape, dtype=bool)
     for part in sure:
-        result |= (cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & outside
+        grown = cv2.dilate(part.pixels.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        result[part.window] |= np.asarray(grown) & outside[part.window]
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A connected part of what lies outside the shared frame.
+
+    Attributes:
+        window: rows and columns of the image that hold it, with a margin.
+        pixels: bool, which pixels of the window are the part.
+        colour: float64 (3,), its median.
+        is_of_one_colour: nothing else is on it.
+        ends_in_a_step: the picture beside it has another colour.
+    """
+
+    window: tuple[slice, slice]
+    pixels: Mask
+    colour: NDArray[np.float64]
+    is_of_one_colour: bool
+    ends_in_a_step: bool
+
+    @classmethod
+    def of(
+        cls, image: U8, outside: Mask, labels: NDArray[np.integer], label: int,
+        box: NDArray[np.integer],
+    ) -> _Part:  # fmt: skip
+        left, top, width, height = (int(value) for value in box[:4])
+        window = (
+            slice(max(0, top - _RING), top + height + _RING),
+            slice(max(0, left - _RING), left + width + _RING),
+        )
+        pixels = labels[window] == label
+        rgb = image[window]
+        inside = rgb[pixels]
+        colour = np.median(inside[:: len(inside) // 4000 + 1], axis=0)
+        deviation = np.abs(rgb.astype(np.float32) - colour.astype(np.float32))
+        largest = np.maximum(np.maximum(deviation[..., 0], deviation[..., 1]), deviation[..., 2])
+        of_part = largest[pixels]
+        is_plain = (
+            float(np.quantile(of_part, 0.97)) <= _MARGIN_SPREAD * 2
+            and float(of_part.mean()) <= _MARGIN_SPREAD
+        )
+        has_step = False
+        if is_plain:
+            kernel = np.ones((2 * _RING + 1, 2 * _RING + 1), np.uint8)
+            near = np.asarray(cv2.dilate(pixels.astype(np.uint8), kernel) > 0) & ~outside[window]
+            has_step = not near.any() or float(np.median(largest[near])) >= _MARGIN_STEP
+        return cls(window, pixels, np.asarray(colour, dtype=np.float64), is_plain, has_step)
 
 
 def _ends_in_an_edge(image: U8, inside: Mask, margin: Mask) -> bool:

@@ -29,6 +29,8 @@ from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
 
+U8 = NDArray[np.uint8]
+
 _JOIN = 9
 _MIN_PIXELS = 6
 _LARGE_PLACE, _LARGE_PIXELS = 0.04, 12
@@ -221,12 +223,13 @@ def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool,
     difference of the squared distances over the variance of colour around it, so that in a hedge
     a pixel says less than in the sky.
     """
-    a, b = (np.asarray(x, np.float32) for x in (residual.grading.a, residual.grading.b))
+    a, b = residual.grading.a, residual.grading.b
     known = residual.mask & ~(cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-    mean, variance = _from_around((a + b) * np.float32(0.5), known.astype(np.float32))
+    mean, variance = _from_around(np.asarray(cv2.addWeighted(a, 0.5, b, 0.5, 0)), known)
+    a, b = a[changed].astype(np.float32), b[changed].astype(np.float32)
     expected, doubt = mean[changed], variance[changed] + _PLAIN_VARIANCE
-    of_a = ((a[changed] - expected) ** 2).sum(axis=1)
-    of_b = ((b[changed] - expected) ** 2).sum(axis=1)
+    of_a = ((a - expected) ** 2).sum(axis=1)
+    of_b = ((b - expected) ** 2).sum(axis=1)
     surprise = np.clip((of_b - of_a) / doubt, -_MOST_SURPRISE, _MOST_SURPRISE)
     on_b = bool(surprise.sum() >= 0)
     clean_side = np.maximum(-surprise if on_b else surprise, 0)
@@ -239,29 +242,36 @@ def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool,
     return on_b, opposed, float(by_place[large].max(initial=0.0))
 
 
-def _from_around(rgb: F32, known: F32) -> tuple[F32, F32]:
-    """Mean colour, (h, w, 3), and variance of colour, (h, w), of the known pixels near each."""
+def _from_around(rgb: U8, known: Mask) -> tuple[F32, F32]:
+    """Mean colour, (h, w, 3), and variance of colour, (h, w), of the known pixels near each.
 
-    def blurred(image: F32, sigma: float) -> F32:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
+    On half-size copies: what comes from three and more pixels away is smooth.
+    """
+    height, width = known.shape
+    half = (max(1, width // 2), max(1, height // 2))
+    quarter = (max(1, half[0] // 4), max(1, half[1] // 4))
+    weight = np.asarray(
+        cv2.resize(known.astype(np.float32), half, interpolation=cv2.INTER_AREA), np.float32
+    )
+    weight[weight < 1.0] = 0.0
+    small = np.asarray(cv2.resize(rgb, half, interpolation=cv2.INTER_AREA), np.float32)
+    square = cv2.transform(cv2.multiply(small, small), np.ones((1, 3)))
+    layers = np.dstack([small, np.asarray(square)]) * weight[..., None]
 
-    weighted = cv2.merge([*cv2.split(rgb * known[..., None]), (rgb * rgb).sum(axis=2) * known])
-    layers = np.asarray(weighted, np.float32)
-    small = (max(1, rgb.shape[1] // 4), max(1, rgb.shape[0] // 4))
-    size = (rgb.shape[1], rgb.shape[0])
+    def gathered(image: F32) -> F32:
+        # A wide blur of a smaller copy: as good here, at a sixteenth of the cost.
+        reduced = cv2.resize(image, quarter, interpolation=cv2.INTER_AREA)
+        wide = cv2.resize(
+            cv2.GaussianBlur(reduced, (0, 0), _REACH / 2), half, interpolation=cv2.INTER_LINEAR
+        )
+        near = cv2.GaussianBlur(image, (0, 0), _REACH / 2)
+        both = cv2.addWeighted(near, 1.0, wide, _FAR_WEIGHT, 0)
+        full = cv2.resize(both, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(full, dtype=np.float32)
 
-    def far(image: F32) -> F32:
-        # A wide blur of a small copy: as good here, at a sixteenth of the cost.
-        reduced = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.float32)
-        wide = cv2.resize(blurred(reduced, _REACH), size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(wide, np.float32)
-
-    weight = blurred(known, _REACH) + _FAR_WEIGHT * far(known) + np.float32(1e-6)
-    sums = blurred(layers, _REACH) + _FAR_WEIGHT * far(layers)
-    means = sums / weight[..., None]
+    means = gathered(layers) / (gathered(weight) + np.float32(1e-6))[..., None]
     mean = means[..., :3]
-    variance = np.maximum(means[..., 3] - (mean * mean).sum(axis=2), 0)
-    return np.asarray(mean), np.asarray(variance)
+    return mean, np.maximum(means[..., 3] - (mean * mean).sum(axis=2), 0)
 
 
 def _translucency(residual: Residual, changed: Mask) -> tuple[bool, float]:

@@ -32,10 +32,21 @@ def contrast_normalised(grey: NDArray[np.floating] | U8, sigma: float = 8.0) -> 
     Flow and correlation between copies must not see brightness, contrast or gamma.
     """
     image = np.asarray(grey, dtype=np.float32)
-    mean = cv2.GaussianBlur(image, (0, 0), sigma)
-    deviation = image - mean
-    contrast = cv2.sqrt(cv2.GaussianBlur(deviation * deviation, (0, 0), sigma)) + 4.0
-    return np.clip(deviation / contrast * 40.0 + 128.0, 0, 255).astype(np.uint8)
+    height, width = image.shape
+    quarter = (max(1, width // 4), max(1, height // 4))
+
+    def surroundings(values: F32) -> F32:
+        # A wide blur of a small copy: as good here, at a sixteenth of the cost.
+        small = cv2.resize(values, quarter, interpolation=cv2.INTER_AREA)
+        soft = cv2.GaussianBlur(small, (0, 0), sigma / 4)
+        return np.asarray(
+            cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+        )
+
+    deviation = np.asarray(cv2.subtract(image, surroundings(image)), dtype=np.float32)
+    contrast = np.sqrt(surroundings(deviation * deviation)) + np.float32(4.0)
+    normal = deviation * (np.float32(40.0) / contrast) + np.float32(128.0)
+    return np.clip(normal, 0, 255).astype(np.uint8)
 
 
 def refine_homography(

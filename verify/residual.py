@@ -260,6 +260,7 @@ def _plain_difference(pair: AlignedPair, mask: Mask) -> float:
         luminance(np.asarray(cv2.resize(rgb, blocks, interpolation=cv2.INTER_AREA)))
         for rgb in (pair.a, pair.b)
     ]
-    covered = cv2.resize(mask.astype(np.float32), blocks, interpolation=cv2.INTER_AREA) > 0.99
-    differences = np.abs(means[0] - means[1])[np.asarray(covered)]
-    return float(np.max(differences)) if len(differences) else 255.0
+    share = cv2.resize(mask.astype(np.float32), blocks, interpolation=cv2.INTER_AREA)
+    covered: Mask = np.asarray(share) > 0.99
+    differences: F32 = np.abs(means[0] - means[1])[covered]
+    return float(np.max(differences)) if covered.any() else 255.0

@@ -1,0 +1,131 @@
+"""Leaves out candidate pairs that no choice depends on.
+
+Copies of one picture are all candidates of each other: of an original and ten copies, 55 pairs. But
+a crop that the original covers, and that does not cover the original, is no keeper as long as the
+original is there; what it says of the other copies decides nothing. So images are first compared
+with the best of their candidates, and pairs of two images under one cover are passed over when one
+of them could not stand for the cover. Where such a verdict is needed after all, as evidence against
+another keeper, it is computed then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+from search.candidates import CandidatePair
+from storage.records import ImageRecord
+from verify.verdict import Verdict
+
+# Pairs looked at together; in larger collections the neighbourhoods cut by a border are compared
+# in full. 16,384 pairs take some 10 MB.
+PAIRS_PER_BLOCK = 16_384
+_ROUNDS = 2
+
+Rank = tuple[float, float, bytes]
+
+
+class VerdictsByPair(Protocol):
+    """Knows the verdict of every pair that was asked for."""
+
+    def verdict(self, a: int, b: int) -> Verdict:
+        """What verification says of the images a and b, in this order."""
+
+
+Ahead = Callable[[Iterable[CandidatePair]], Iterator[CandidatePair]]
+
+
+def needed_pairs(
+    candidates: Iterable[CandidatePair],
+    ahead: Ahead,
+    verdicts: VerdictsByPair,
+    record: Callable[[int], ImageRecord],
+    pairs_per_block: int = PAIRS_PER_BLOCK,
+) -> Iterator[CandidatePair]:
+    """The candidates whose verdicts may decide something, each with its verdict known.
+
+    Args:
+        candidates: each pair once.
+        ahead: gives pairs back in their order, their verdicts known to `verdicts` by then.
+        record: the record of an image id.
+        pairs_per_block: see `PAIRS_PER_BLOCK`.
+    """
+    stream = iter(candidates)
+    while block := list(islice(stream, pairs_per_block)):
+        yield from _of_block(block, ahead, verdicts, record)
+
+
+def _of_block(
+    block: list[CandidatePair],
+    ahead: Ahead,
+    verdicts: VerdictsByPair,
+    record: Callable[[int], ImageRecord],
+) -> Iterator[CandidatePair]:
+    covers = _Covers()
+    ranks = {image_id: _rank(record(image_id)) for pair in block for image_id in _ids(pair)}
+    left = block
+    for _ in range(_ROUNDS):
+        chosen = _with_the_best(left, ranks, covers)
+        for pair in ahead([pair for pair in left if _ids(pair) in chosen]):
+            covers.add(pair, verdicts.verdict(pair.low_id, pair.high_id))
+            yield pair
+        left = [pair for pair in left if _ids(pair) not in chosen]
+    yield from ahead([pair for pair in left if not covers.make_needless(pair)])
+
+
+def _ids(pair: CandidatePair) -> tuple[int, int]:
+    return pair.low_id, pair.high_id
+
+
+def _rank(record: ImageRecord) -> Rank:
+    """The larger and the finer first; nothing depends on the ids, which are those of one index."""
+    quality = record.quality
+    detail = record.width * record.height * quality.bandwidth * quality.measured_scale
+    return -detail, -quality.colourfulness, record.digest
+
+
+def _with_the_best(
+    pairs: Sequence[CandidatePair], ranks: dict[int, Rank], covers: _Covers
+) -> set[tuple[int, int]]:
+    """For each image that nothing covers yet, the pair with the best of its candidates."""
+    best: dict[int, tuple[Rank, tuple[int, int]]] = {}
+    for pair in pairs:
+        for image_id, other in (_ids(pair), _ids(pair)[::-1]):
+            found = best.get(image_id)
+            if found is None or ranks[other] < found[0]:
+                best[image_id] = (ranks[other], _ids(pair))
+    return {ids for image_id, (_, ids) in best.items() if not covers.is_under(image_id)}
+
+
+class _Covers:
+    """Who covers whom, of the verdicts so far."""
+
+    def __init__(self) -> None:
+        self._above: defaultdict[int, set[int]] = defaultdict(set)
+        self._strictly_above: defaultdict[int, set[int]] = defaultdict(set)
+
+    def add(self, pair: CandidatePair, verdict: Verdict) -> None:
+        if not verdict.is_copy:
+            return
+        for image_id, other, is_covered, covers in (
+            (pair.high_id, pair.low_id, verdict.a_covers_b, verdict.b_covers_a),
+            (pair.low_id, pair.high_id, verdict.b_covers_a, verdict.a_covers_b),
+        ):
+            if is_covered:
+                self._above[image_id].add(other)
+                if not covers:
+                    self._strictly_above[image_id].add(other)
+
+    def is_under(self, image_id: int) -> bool:
+        """True when another covers it that it cannot stand for."""
+        return bool(self._strictly_above.get(image_id))
+
+    def make_needless(self, pair: CandidatePair) -> bool:
+        """True when one image covers both, and one of the two cannot stand for it."""
+        low, high = self._above.get(pair.low_id, set()), self._above.get(pair.high_id, set())
+        strictly = self._strictly_above.get(pair.low_id, set()) | self._strictly_above.get(
+            pair.high_id, set()
+        )
+        return bool(low & high & strictly)
