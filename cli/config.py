@@ -35,6 +35,8 @@ RUNTIMES = (
     "torch-cuda-f16",
 )
 STRICTNESSES = ("safe", "balanced", "loose")
+LINKS = ("hard", "symbolic")
+CHECKS = ("content", "etag")
 MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")
 
 
@@ -77,6 +79,11 @@ class Settings:
         strictness: safe, balanced or loose.
         prefer: rules for choosing the keeper, most important first.
         protect: folders and address prefixes from which nothing is deleted.
+        quarantine: where copies are moved; "" for a container of the account they are in.
+        link: the kind of link a copy is replaced by.
+        tag: name and value of the index tag that copies get.
+        check: whether contents are read again before something is done, or only ETags compared.
+        price_per_gb: what 2³⁰ stored bytes cost a month; None for the list price of cloud storage.
         json: print the result as JSON on standard output.
     """
 
@@ -99,6 +106,11 @@ class Settings:
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
+    quarantine: str = ""
+    link: str = "hard"
+    tag: tuple[str, str] = ("dedup", "delete")
+    check: str = "content"
+    price_per_gb: float | None = None
     json: bool = False
 
 
@@ -164,6 +176,16 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+def _tag(value: object) -> tuple[str, str]:
+    """NAME=VALUE, as the blob service takes them."""
+    letters = r"[A-Za-z0-9 +\-./:_]"
+    if isinstance(value, str):
+        found = re.fullmatch(rf"({letters}{{1,128}})=((?:{letters}|=){{0,256}})", value)
+        if found:
+            return found[1], found[2]
+    raise _Invalid("NAME=VALUE, of letters, digits, spaces and + - . / : = _")
+
+
 def _device(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
         return value
@@ -216,6 +238,11 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "strictness": _one_of(STRICTNESSES),
     "prefer": _texts,
     "protect": _texts,
+    "quarantine": _text,
+    "link": _one_of(LINKS),
+    "tag": _tag,
+    "check": _one_of(CHECKS),
+    "price_per_gb": _number(0, 1_000, is_whole=False),
     "json": _boolean,
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import doctor, index, info, models, query, resolve
+from cli import apply, doctor, index, info, models, query, resolve, undo
 from cli.errors import DedupGroup
 
 app = typer.Typer(
@@ -54,6 +54,8 @@ def _options(
 index.register(app)
 query.register(app)
 resolve.register(app)
+apply.register(app)
+undo.register(app)
 info.register(app)
 doctor.register(app)
 models.register(app)

@@ -43,8 +43,8 @@ class Properties:
         tier: access tier; "" where it is the account's default.
         mode: permission bits of a file; None where there are none.
         owner, group: numbers; None where there are none.
-        accessed_ns, modified_ns: times of a file, nanoseconds since the epoch; None for a blob,
-            whose time of modification the service sets.
+        modified_ns: time of modification of a file, nanoseconds since the epoch; None for a blob,
+            for which the service sets it. Time of access is not kept: looking changes it.
         attributes: extended attributes of a file, base64 by name.
     """
 
@@ -55,7 +55,6 @@ class Properties:
     mode: int | None = None
     owner: int | None = None
     group: int | None = None
-    accessed_ns: int | None = None
     modified_ns: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 

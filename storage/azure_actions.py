@@ -21,11 +21,12 @@ from storage.actions import Action, BlobState, LinkKind, Properties
 from storage.azure_action_faults import acting_error
 from storage.azure_address import SCHEME, blob_uri
 from storage.azure_batch import BATCH, delete_batch
-from storage.azure_faults import passing_fault, reading_error
+from storage.azure_faults import blob_vanished, passing_fault, reading_error
 from storage.azure_probe import keeps_deleted
 from storage.azure_properties import blob_state, content_settings, is_pending, read_tags, tier_of
 from storage.errors import (
     ActRefused,
+    BlobChanged,
     BlobConflict,
     BlobUnreadable,
     BlobVanished,
@@ -325,6 +326,9 @@ class AzureActions:
             )
         except BlobVanished:
             return None
+        except BlobChanged as error:
+            is_gone = self._found(state.uri, self._blob(state.uri)) is None
+            return None if is_gone else error
         except DedupError as error:
             return error
         return None
@@ -344,7 +348,13 @@ class AzureActions:
                     raise fault from error
                 raise reading_error(error, uri, has_read_others=self._has_acted) from error
 
-        result = self._retrier.run(uri, seconds, read)
+        try:
+            result = self._retrier.run(uri, seconds, read)
+        except BlobChanged as error:
+            # A condition on the ETag also fails because the blob is gone.
+            if self._found(uri, self._blob(uri)) is None:
+                raise blob_vanished(uri) from error
+            raise
         self._has_acted = True
         return result
 

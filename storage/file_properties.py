@@ -21,20 +21,19 @@ _UNSUPPORTED = frozenset((errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENODATA, errno.
 
 
 def read_properties(path: Path) -> Properties:
-    """Mode, owner, times and extended attributes of a file. Raises OSError."""
+    """Mode, owner, time of modification and extended attributes of a file. Raises OSError."""
     found = path.stat()
     return Properties(
         mode=stat.S_IMODE(found.st_mode),
         owner=found.st_uid,
         group=found.st_gid,
-        accessed_ns=found.st_atime_ns,
         modified_ns=found.st_mtime_ns,
         attributes=_attributes(path),
     )
 
 
 def write_properties(path: Path, wanted: Properties) -> None:
-    """Set what differs; the times last.
+    """Set what differs; the time last.
 
     Owner, group and attributes of the system are set where this user may.
 
@@ -51,10 +50,8 @@ def write_properties(path: Path, wanted: Properties) -> None:
     if wanted.mode is not None and stat.S_IMODE(path.stat().st_mode) != wanted.mode:
         path.chmod(wanted.mode)
     _write_attributes(path, wanted.attributes)
-    if wanted.modified_ns is not None:
-        accessed = wanted.accessed_ns if wanted.accessed_ns is not None else wanted.modified_ns
-        if path.stat().st_mtime_ns != wanted.modified_ns:
-            os.utime(path, ns=(accessed, wanted.modified_ns))
+    if wanted.modified_ns is not None and path.stat().st_mtime_ns != wanted.modified_ns:
+        os.utime(path, ns=(path.stat().st_atime_ns, wanted.modified_ns))
 
 
 def copy_file(source: Path, target: Path, properties: Properties) -> None:

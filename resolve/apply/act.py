@@ -56,7 +56,6 @@ class ApplyOptions:
     """
 
     action: Action
-    quarantine: str = ""
     link: LinkKind = LinkKind.HARD
     tag: tuple[str, str] = ("dedup", "delete")
     checks_digests: bool = True

@@ -159,3 +159,17 @@ def _lock(directory: IndexDirectory, stack: ExitStack) -> None:
     except IndexStorageError:
         # An index on a read-only disk: nobody can write to it anyway.
         stack.enter_context(directory.read_lock())
+
+
+def parse_action(name: str) -> Action:
+    """The action of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return Action(name)
+    except ValueError as error:
+        raise UsageError(
+            f"There is no action {name!r}.", f"--action takes {', '.join(Action)}."
+        ) from error
