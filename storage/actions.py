@@ -212,6 +212,10 @@ class BlobActions(Protocol):
             ActRefused
         """
 
+    def settle(self, uri: str) -> None:
+        """Remove what acts that were cut off have left beside this blob, under names of their
+        own. To be called when the act, or its undoing, has come to its end."""
+
     def tidy_quarantine(self, place: str) -> None:
         """Remove the empty folders that undoing leaves at and below this place."""
 

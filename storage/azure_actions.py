@@ -236,6 +236,9 @@ class AzureActions:
                 # Somebody else has just made it, or the first copy says what is wrong.
                 return
 
+    def settle(self, uri: str) -> None:
+        """Nothing: no act has names of its own."""
+
     def tidy_quarantine(self, place: str) -> None:
         """Nothing: folders are parts of names."""
 

@@ -34,6 +34,9 @@ _A_LINK = "a symbolic link: it takes no space, and what it points to is another 
 _GONE = (FileNotFoundError, NotADirectoryError)
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO))
 _PIECE = 1 << 20
+# What an act needs beside a file for a moment: its copy until it is complete, the link until it
+# takes its place, the file itself until it is certain to be the right one.
+_PART, _LINK, _KEPT, _GOING = _BESIDE = ("part", "link", "kept", "gone")
 
 
 class FolderActions:
@@ -99,6 +102,9 @@ class FolderActions:
         source, new = Path(state.uri), Path(target)
         with _faults(state.uri):
             new.parent.mkdir(parents=True, exist_ok=True)
+            # Asked first: of a target that exists, the system says so even on another device.
+            if source.stat().st_dev != new.parent.stat().st_dev:
+                return False
             try:
                 move_without_replacing(source, new)
             except FileExistsError as error:
@@ -120,7 +126,7 @@ class FolderActions:
     def copy(self, state: BlobState, target: str) -> BlobState:
         """Copies to another device: under a name of its own, and under `target` when complete."""
         source, new = Path(state.uri), Path(target)
-        partial = _beside(new, "part")
+        partial = _beside(new, _PART)
         properties = state.properties
         with _faults(state.uri):
             new.parent.mkdir(parents=True, exist_ok=True)
@@ -151,10 +157,9 @@ class FolderActions:
     def link(self, state: BlobState, keeper: BlobState, kind: LinkKind) -> None:
         """Puts a link in the place of the file, which has its name at every moment."""
         path, target = Path(state.uri), Path(keeper.uri)
-        backup = _beside(path, "kept")
+        backup = _beside(path, _KEPT)
         with _faults(state.uri):
             if _is_link(path, target):
-                _remove_left_over(path)
                 return
             self._require(state.uri, state.etag)
             has_backup = _hard_link(path, backup)
@@ -170,13 +175,12 @@ class FolderActions:
     def unlink(self, uri: str, keeper: str, digest: bytes, properties: Properties) -> None:
         """Copies the keeper's bytes over the link."""
         path, source = Path(uri), Path(keeper)
-        partial = _beside(path, "part")
+        partial = _beside(path, _PART)
         with _faults(keeper):
             if os.path.lexists(path) and not _is_link(path, source):
                 own = self.stat(uri)
                 if own is not None and not own.refusal and self.digest(own) == digest:
                     write_properties(path, properties)
-                    _remove_left_over(path)
                     return
                 raise BlobConflict(f"{uri} is another file now.", "Nothing was changed.")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,7 +190,6 @@ class FolderActions:
                 partial.unlink(missing_ok=True)
                 raise _changed(keeper)
             partial.replace(path)
-            _remove_left_over(path)
             sync_folder(path.parent)
 
     def keeps_deleted(self, uri: str) -> bool:
@@ -196,7 +199,7 @@ class FolderActions:
     def restore(self, uri: str, version_id: str) -> bool:
         """Only a file whose deletion was cut off before its end."""
         path = Path(uri)
-        doomed = _beside(path, "gone")
+        doomed = _beside(path, _GOING)
         with _faults(uri):
             if not doomed.exists():
                 return path.exists()
@@ -221,6 +224,12 @@ class FolderActions:
         with _faults(place):
             Path(place).mkdir(parents=True, exist_ok=True)
 
+    def settle(self, uri: str) -> None:
+        """Removes the names of `_beside`."""
+        with _faults(uri):
+            for what in _BESIDE:
+                _beside(Path(uri), what).unlink(missing_ok=True)
+
     def tidy_quarantine(self, place: str) -> None:
         """Removes what is empty, from below."""
         for folder, _, _ in os.walk(place, topdown=False):
@@ -232,7 +241,7 @@ class FolderActions:
 
     def _delete(self, state: BlobState) -> None:
         path = Path(state.uri)
-        doomed = _beside(path, "gone")
+        doomed = _beside(path, _GOING)
         with _faults(state.uri):
             if not doomed.exists():
                 if not path.exists():
@@ -263,11 +272,6 @@ def _beside(path: Path, what: str) -> Path:
     return path.with_name(f".dedup-{digest}.{what}")
 
 
-def _remove_left_over(path: Path) -> None:
-    for what in ("kept", "link", "part"):
-        _beside(path, what).unlink(missing_ok=True)
-
-
 def _is_link(path: Path, target: Path) -> bool:
     return path.exists() and target.exists() and path.samefile(target)
 
@@ -283,7 +287,7 @@ def _hard_link(path: Path, backup: Path) -> bool:
 
 
 def _make_link(path: Path, target: Path, kind: LinkKind) -> None:
-    temporary = _beside(path, "link")
+    temporary = _beside(path, _LINK)
     temporary.unlink(missing_ok=True)
     if kind is LinkKind.SYMBOLIC:
         # Relative: it holds when the folder is mounted elsewhere.

@@ -156,6 +156,11 @@ class Applier:
                 f"{rows.path} lists files, and no quarantine for them was named.",
                 "Name a folder with --quarantine DIR, best on the same disk.",
             )
+        if action is Action.DELETE and self._options.needs_undo and rows.has_files:
+            raise UsageError(
+                f"{rows.path} lists files, and a file that is deleted cannot be brought back.",
+                "Use --action quarantine, or say --no-undo-needed.",
+            )
         report = ApplyReport()
         # In a dry run, only as long as one would be.
         self._run_name = journal.header.run if journal is not None else run_name(0.0)

@@ -90,6 +90,7 @@ def carry_out(act: Act, store: BlobActions) -> None:
         case Action.LINK:
             keeper = BlobState(act.keep, 0, act.keep_etag)
             store.link(act.state, keeper, LinkKind(act.link))
+    _settle(act, store)
 
 
 def take_back(act: Act, store: BlobActions) -> None:
@@ -114,6 +115,13 @@ def take_back(act: Act, store: BlobActions) -> None:
         case Action.LINK:
             store.unlink(act.uri, act.keep, bytes.fromhex(act.digest), act.properties)
     store.set_properties(act.uri, act.properties)
+    _settle(act, store)
+
+
+def _settle(act: Act, store: BlobActions) -> None:
+    store.settle(act.uri)
+    if act.target:
+        store.settle(act.target)
 
 
 def _tag(act: Act, store: BlobActions) -> None:

@@ -184,6 +184,9 @@ class FakeBlobs:
     def prepare_quarantine(self, place: str) -> None:
         return
 
+    def settle(self, uri: str) -> None:
+        return
+
     def tidy_quarantine(self, place: str) -> None:
         return
 
