@@ -14,6 +14,13 @@ from verify.verdict import Relation, Verdict
 
 F64 = NDArray[np.float64]
 
+# Grey levels that re-encoding alone moves tones by.
+_SAME_TONE = 4.0
+# What saving takes of the colour, as a logarithm of saturation: again as before, and with halved
+# colour resolution, which averages away what is colourful from pixel to pixel.
+_RESAVED, _SUBSAMPLED = 0.05, 0.25
+# Pixels of blur that are no difference in sharpness.
+_NO_SOFTER = 0.6
 _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
 # The eight orientations as maps of directions; y points down.
@@ -113,7 +120,7 @@ class Contest:
         return missing
 
     def tone_distance(self) -> F64:
-        """For each candidate the mean difference in tone and colour to the others, grey levels.
+        """For each candidate the difference in tone and colour to the others, mean logarithm.
 
         The largest of three or more does not count: one pair measured wrongly must not decide.
         NaN where fewer than two others were compared with it: two pictures differ equally from
@@ -123,9 +130,31 @@ class Contest:
         distances = np.full(len(self), np.nan)
         for n, verdicts in self.copies.items():
             if len(verdicts) >= 2:
-                found = sorted(_tone_distance(verdict) for verdict in verdicts.values())
-                distances[n] = np.mean(found[:-1] if len(found) >= 3 else found)
+                found = sorted(
+                    _tone_distance(verdict, self._lost_chroma(n, other))
+                    for other, verdict in verdicts.items()
+                )
+                counted = np.array(found[:-1] if len(found) >= 3 else found)
+                # Logarithms: to be equal to one of them says more than to be far from another.
+                distances[n] = np.log(_SAME_TONE + counted).mean()
         return distances
+
+    def _lost_chroma(self, a: int, b: int) -> float:
+        """How much of the colour halved colour resolution may have taken, as a logarithm."""
+        one, other = (self.records[n].quality.chroma_subsampling for n in (a, b))
+        return _RESAVED if one == other else _SUBSAMPLED
+
+    def is_no_softer(self, place: int) -> list[int]:
+        """The candidates whose detail this one shows too, where the two are compared.
+
+        Measured on the pixels of the two, on the grid of the coarser one.
+        """
+        return [
+            other
+            for other, verdict in self.copies[place].items()
+            if verdict.transform is not None
+            and verdict.measurements.get("softer_a", 0.0) <= _NO_SOFTER
+        ]
 
     def same_orientation(self) -> F64:
         """For each candidate how many have its orientation, itself included.
@@ -164,7 +193,7 @@ def _outside(verdict: Verdict, side: str) -> float:
     return max(0.0, 1.0 - seen - margin)
 
 
-def _tone_distance(verdict: Verdict) -> float:
+def _tone_distance(verdict: Verdict, lost_chroma: float) -> float:
     if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS):
         return 0.0
     # A grey copy says nothing of colour beyond that it has none.
@@ -173,7 +202,7 @@ def _tone_distance(verdict: Verdict) -> float:
         abs(verdict.measurements.get("tone_change", 0.0))
         + abs(verdict.measurements.get("colour_shift", 0.0))
         # A saturation changed by a half is seen as clearly as ten grey levels.
-        + 25.0 * abs(float(np.log(saturation)))
+        + 25.0 * max(0.0, abs(float(np.log(saturation))) - lost_chroma)
     )
 
 

@@ -14,7 +14,7 @@ from storage.records import ImageRecord
 _GRID_SEEN = 0.05
 _LEAST_GRID = 0.02
 _SAME_QUALITY = 3.0
-_SAME_GRID = 0.1
+_SAME_GRID = 0.2
 _SAME_SHARPNESS = 0.1
 _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
 _CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))

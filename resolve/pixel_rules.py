@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resolve.contest import Contest
 from resolve.rule import F64, Places, Rule, others, size_words, sizes_words
@@ -15,11 +16,15 @@ _NO_TEXTURE_BANDWIDTH = 0.02
 # bandwidth: at quality 60 and below, a soft picture measured as sharp to the last pixel.
 _NOISIER = 1.5
 _NOISE_FLOOR = 1.0
-_COARSE_JPEG = 70.0
+_COARSE_JPEG, _FINE_JPEG = 70.0, 78.0
+_WEAK_GRID = 0.13
 _STRONG_GRID = 0.45
 _SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
 _ENLARGED = 1.3
 _SAME_SIZE = 0.7
+# Logarithms of noise in grey levels: what two saves of one picture differ by, and a floor below
+# which differences mean nothing.
+_SAME_GRAIN, _LEAST_NOISE = 0.10, 0.5
 _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 
@@ -65,6 +70,13 @@ def _detail(contest: Contest, places: Places) -> F64:
     if misleading.any() and not misleading.all():
         # They cannot win by it; nor do they lose by it, for an original may well be the grainiest.
         detail[misleading] = np.minimum(detail[misleading], np.max(detail[~misleading]))
+    pixels = np.array([record.width * record.height for record in contest.records])
+    for n in np.argsort(pixels, kind="stable"):
+        # What is no softer than a smaller one on the pixels has all its detail, whatever the
+        # spectrum says.
+        smaller = [m for m in contest.is_no_softer(int(n)) if pixels[m] <= pixels[n]]
+        if smaller:
+            detail[n] = max(detail[n], float(detail[smaller].max()))
     return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
 
 
@@ -104,15 +116,26 @@ def _native(contest: Contest, places: Places) -> F64:
     enlarged = np.array(
         [
             finest[n] < _SOFT
-            and (
+            and _has_source(
                 source
                 & (pixels[n] > _ENLARGED * pixels)
-                & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION)
-            ).any()
+                & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION),
+                pixels,
+                float(pixels[n]),
+            )
             for n in everyone
         ]
     )
     return np.where(enlarged, 0.0, 1.0)[places]
+
+
+def _has_source(sources: NDArray[np.bool_], pixels: F64, size: float) -> bool:
+    """True when the sources are at least as many as those of the size that is in doubt.
+
+    Nobody enlarges a picture and makes all the other copies of that.
+    """
+    same_size = int((np.abs(np.log(pixels / size)) < _SAME_RESOLUTION).sum())
+    return bool(sources.any()) and int(sources.sum()) >= same_size
 
 
 def _native_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -148,7 +171,7 @@ def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _tone(contest: Contest, places: Places) -> F64:
-    return -np.log(2.0 + contest.tone_distance())[places]
+    return -contest.tone_distance()[places]
 
 
 def _tone_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -177,20 +200,28 @@ def _typical_detail(contest: Contest, places: Places) -> F64:
 
 
 def _added_grain(contest: Contest, places: Places) -> F64:
-    """How far the noise is above that of the noisiest of the others that are about as large.
+    """How far the noise is above that which several of the others have in common.
 
     Those that lost before count too: a turned copy has the grain of the original nevertheless.
-    Compression and blur take grain away, so an original may well have the most; but hardly any
-    edit takes half of it, and added noise easily doubles it.
+    Compression and blur take grain away, each by another amount, so an original may well have the
+    most. But where two and more others agree on less, grain was added to the one that has more.
     """
     pixels = np.array([record.width * record.height for record in contest.records])
-    peers = pixels > _SAME_SIZE * float(pixels[places].max())
-    noise = np.log(1.0 + contest.quality("noise"))
-    ranked = np.sort(noise[peers])[::-1]
-    if len(ranked) < 3:
-        return np.full(len(places), np.nan)
-    rest = np.where(noise >= ranked[0], ranked[1], ranked[0])
-    return np.asarray(-np.maximum(0.0, noise - rest)[places])
+    peers = np.flatnonzero(pixels > _SAME_SIZE * float(pixels[places].max()))
+    noise = np.log(_LEAST_NOISE + contest.quality("noise"))
+    quality = contest.quality("jpeg_quality")
+    # Coarse compression takes grain away: its level is no witness.
+    keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & (
+        (quality == 0) | (quality >= _FINE_JPEG)
+    )
+    excess = np.zeros(len(contest))
+    for n in peers:
+        rest = np.sort(noise[peers[(peers != n) & keeps_grain[peers]]])[::-1]
+        # The highest level that at least two of the others share.
+        shared = rest[:-1][rest[:-1] - rest[1:] <= _SAME_GRAIN]
+        if len(shared):
+            excess[n] = max(0.0, float(noise[n] - shared[0]))
+    return np.asarray(-excess[places])
 
 
 def _added_grain_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -224,10 +255,9 @@ NATIVE = Rule("native", _native, 0.5, _native_words)
 PIXELS = Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words)
 COLOUR = Rule("colour", _colour, 0.5, _colour_words)
 ORIENTATION = Rule("orientation", _orientation, 0.5, _orientation_words)
-# Distances of 1 and 2.2 grey levels are no difference: re-encoding alone moves them so far.
-TONE = Rule("tone", _tone, 0.35, _tone_words)
+TONE = Rule("tone", _tone, 0.22, _tone_words)
 UNTOUCHED_TONE = Rule("untouched_tone", _untouched_tone, 0.05, _untouched_tone_words)
-ADDED_GRAIN = Rule("added_grain", _added_grain, 0.55, _added_grain_words)
+ADDED_GRAIN = Rule("added_grain", _added_grain, 0.38, _added_grain_words)
 TYPICAL_DETAIL = Rule("typical_detail", _typical_detail, 0.10, _typical_detail_words)
 LOW_NOISE = Rule("low_noise", _low_noise, 0.10, _low_noise_words)
 SHARPNESS = Rule("sharpness", _sharpness, 0.05, _sharpness_words)

@@ -250,7 +250,7 @@ def gradient(image: F32) -> F32:
 def _seen(mask: Mask) -> float:
     """Share of the frame that the other image shows, but for the margin that is never compared."""
     height, width = mask.shape
-    return float(mask.sum()) / max(1, (height - 4) * (width - 4))
+    return float(mask.sum()) / float(max(1, (height - 4) * (width - 4)))
 
 
 def _plain_difference(pair: AlignedPair, mask: Mask) -> float:

@@ -41,8 +41,9 @@ class Verdict:
             b's; None when there is none.
         measurements: what each step of the cascade measured, by name, for the report and the logs.
             Overlays, borders, tone and frame changes are named `overlay_on_a`, `overlay_on_b`,
-            `border_on_a`, `border_on_b`, `tone_change`, `frame_share_a` (share of a's frame seen
-            in b), `frame_share_b`, `quarter_turns` (0..3), `is_mirrored` (0 or 1).
+            `border_on_a`, `border_on_b`, `softer_a` (by how many pixels of blur a is the
+            softer one on the common grid), `softer_b`, `tone_change`, `frame_share_a` (share of
+            a's frame seen in b), `frame_share_b`, `quarter_turns` (0..3), `is_mirrored` (0 or 1).
         reason: one sentence, in a photographer's words.
     """
 
