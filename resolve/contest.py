@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,19 @@ _SAME_TONE = 4.0
 # What saving takes of the colour, as a logarithm of saturation: again as before, and with halved
 # colour resolution, which averages away what is colourful from pixel to pixel.
 _RESAVED, _SUBSAMPLED = 0.05, 0.25
+_MOVED = ("brightness", "contrast", "red", "blue")
+_TONES = len(_MOVED) + 1
+# A grey level of contrast moves the tones by 0.8 on average; a saturation changed by a half is seen
+# as clearly as ten grey levels. Below so much colour, in grey levels, there is none to compare.
+_CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
+_LEAST_COLOUR = 1.0
+_GREY = 1.2
 # Pixels of blur that are no difference in sharpness.
 _NO_SOFTER = 0.6
+_LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
+# JPEG of higher quality hardly changes what is measured of a picture.
+_LOSSY = 96.0
+_TWIN = 1e-3
 _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
 # The eight orientations as maps of directions; y points down.
@@ -87,20 +99,27 @@ class Contest:
         """One measure of `Quality` for each candidate."""
         return np.array([float(getattr(record.quality, name)) for record in self.records])
 
-    def worst_measured(self, *names: str) -> F64:
-        """For each candidate the largest sum of these measurements over its verdicts, or 0.
+    def added(self) -> F64:
+        """For each candidate the share of its pixels that is a margin or a mark put on it, or 0.
 
-        The names are those that a verdict has when the candidate is its a.
+        The most that any verdict says. Margins of the two are set against each other: where a
+        turned copy lost a corner of sky, that corner looks like a margin of the other.
         """
         return np.array(
             [
-                max(
-                    (
-                        sum(verdict.measurements.get(name, 0.0) for name in names)
-                        for verdict in self.copies[n].values()
-                    ),
-                    default=0.0,
-                )
+                max((_added(verdict) for verdict in self.copies[n].values()), default=0.0)
+                for n in range(len(self))
+            ]
+        )
+
+    def worst_measured(self, name: str) -> F64:
+        """For each candidate the largest of this measurement over its verdicts, or 0.
+
+        The name is the one that a verdict has when the candidate is its a.
+        """
+        return np.array(
+            [
+                max((v.measurements.get(name, 0.0) for v in self.copies[n].values()), default=0.0)
                 for n in range(len(self))
             ]
         )
@@ -123,21 +142,46 @@ class Contest:
         """For each candidate the difference in tone and colour to the others, mean logarithm.
 
         The largest of three or more does not count: one pair measured wrongly must not decide.
-        NaN where fewer than two others were compared with it: two pictures differ equally from
+        NaN where fewer than two others are linked with it: two pictures differ equally from
         each other. Copies edited independently all lie near the original they were made from, so
         the smallest is likely the original (the medoid).
+
+        What two differ by is followed through the verdicts: not each was compared with each.
         """
         distances = np.full(len(self), np.nan)
-        for n, verdicts in self.copies.items():
-            if len(verdicts) >= 2:
+        for tones in self._tones():
+            if len(tones) < 3:
+                continue
+            for n in tones:
                 found = sorted(
-                    _tone_distance(verdict, self._lost_chroma(n, other))
-                    for other, verdict in verdicts.items()
+                    _tone_distance(tones[n], tones[other], self._lost_chroma(n, other))
+                    for other in tones
+                    if other != n
                 )
                 counted = np.array(found[:-1] if len(found) >= 3 else found)
                 # Logarithms: to be equal to one of them says more than to be far from another.
                 distances[n] = np.log(_SAME_TONE + counted).mean()
         return distances
+
+    def _tones(self) -> list[dict[int, F64]]:
+        """For each set of linked candidates what they differ by from one of them, see `_step`."""
+        found: list[dict[int, F64]] = []
+        known: set[int] = set()
+        # From those that most were compared with: the fewer steps, the fewer errors.
+        for start in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
+            if start in known:
+                continue
+            tones = {start: np.zeros(_TONES)}
+            queue = deque([start])
+            while queue:
+                n = queue.popleft()
+                for other, verdict in self.copies[n].items():
+                    if other not in tones:
+                        tones[other] = tones[n] + _step(verdict)
+                        queue.append(other)
+            known |= tones.keys()
+            found.append(tones)
+        return found
 
     def _lost_chroma(self, a: int, b: int) -> float:
         """How much of the colour halved colour resolution may have taken, as a logarithm."""
@@ -155,6 +199,25 @@ class Contest:
             if verdict.transform is not None
             and verdict.measurements.get("softer_a", 0.0) <= _NO_SOFTER
         ]
+
+    def lossless_twins(self) -> NDArray[np.bool_]:
+        """True for (a, b) where b is saved without loss and has the pixels of a, saved with loss.
+
+        Turned or not: what is measured of them is the same to the last digit. Saving the other way
+        round, from b to a, would have changed it.
+        """
+        noise, sharpness = self.quality("noise"), self.quality("sharpness")
+        quality = self.quality("jpeg_quality")
+        is_lossless = np.array([record.format in _LOSSLESS for record in self.records])
+        pixels = np.array([record.width * record.height for record in self.records])
+        with_loss = (quality > 0) & (quality <= _LOSSY)
+        return np.asarray(
+            with_loss[:, None]
+            & is_lossless
+            & (pixels[:, None] == pixels)
+            & np.isclose(noise[:, None], noise, rtol=_TWIN, atol=0.0)
+            & np.isclose(sharpness[:, None], sharpness, rtol=_TWIN, atol=0.0)
+        )
 
     def same_orientation(self) -> F64:
         """For each candidate how many have its orientation, itself included.
@@ -186,6 +249,12 @@ class Contest:
         return labels
 
 
+def _added(verdict: Verdict) -> float:
+    found = verdict.measurements
+    margin = found.get("border_on_a", 0.0) - found.get("border_on_b", 0.0)
+    return found.get("overlay_on_a", 0.0) + max(0.0, margin)
+
+
 def _outside(verdict: Verdict, side: str) -> float:
     """The share of one side's frame that the other does not show, empty margins apart."""
     seen = verdict.measurements.get(f"frame_share_{side}", 1.0)
@@ -193,17 +262,22 @@ def _outside(verdict: Verdict, side: str) -> float:
     return max(0.0, 1.0 - seen - margin)
 
 
-def _tone_distance(verdict: Verdict, lost_chroma: float) -> float:
-    if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS):
-        return 0.0
+def _step(verdict: Verdict) -> F64:
+    """What b has more than a: brightness, contrast, red, blue, log of colour; float64 (5,)."""
+    found = verdict.measurements
+    if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS) or "colour_a" not in found:
+        return np.zeros(_TONES)
+    moved = [found[f"{name}_b"] - found[f"{name}_a"] for name in _MOVED]
+    colours = [max(_LEAST_COLOUR, found[f"colour_{side}"]) for side in "ba"]
+    return np.array([*moved, np.log(colours[0] / colours[1])])
+
+
+def _tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
+    brightness, contrast, red, blue, colour = np.abs(b - a)
     # A grey copy says nothing of colour beyond that it has none.
-    saturation = max(0.3, verdict.measurements.get("saturation", 1.0))
-    return (
-        abs(verdict.measurements.get("tone_change", 0.0))
-        + abs(verdict.measurements.get("colour_shift", 0.0))
-        # A saturation changed by a half is seen as clearly as ten grey levels.
-        + 25.0 * max(0.0, abs(float(np.log(saturation))) - lost_chroma)
-    )
+    saturation = max(0.0, min(_GREY, colour) - lost_chroma)
+    tone = np.hypot(brightness, _CONTRAST_MOVES * contrast)
+    return float(tone + np.hypot(red, blue) + _SATURATION_SEEN * saturation)
 
 
 def _orientation(verdict: Verdict, record: ImageRecord) -> int:

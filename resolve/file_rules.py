@@ -16,6 +16,8 @@ _LEAST_GRID = 0.02
 _SAME_QUALITY = 3.0
 _SAME_GRID = 0.2
 _SAME_SHARPNESS = 0.1
+# A grid in a JPEG of such quality is older than the file: it does not tell what that was made from.
+_LEAVES_NO_GRID = 88.0
 _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
 _CAMERA_FORMATS = frozenset(("JPEG", "MPO", "HEIF", "TIFF"))
 
@@ -34,6 +36,16 @@ def _generation(contest: Contest, places: Places) -> F64:
     return np.where(derived, 0.0, 1.0)[places]
 
 
+def _source(contest: Contest, places: Places) -> F64:
+    """1 for what others were made from without loss; all are the same where nobody was."""
+    return np.asarray(contest.lossless_twins().any(axis=1), dtype=np.float64)[places]
+
+
+def _source_words(contest: Contest, winner: int, losers: Places) -> str:
+    twins = np.flatnonzero(contest.lossless_twins()[winner])
+    return f"{others(contest, twins)} ({formats(contest, twins)}) made from it without loss"
+
+
 def _was_saved_again(contest: Contest, place: int) -> bool:
     """True when a JPEG has the grid and the detail of one of lower quality.
 
@@ -45,7 +57,7 @@ def _was_saved_again(contest: Contest, place: int) -> bool:
         other = record.quality
         if (
             _chroma_rank(other.chroma_subsampling) >= _chroma_rank(own.chroma_subsampling)
-            and 0 < other.jpeg_quality < own.jpeg_quality - _SAME_QUALITY
+            and 0 < other.jpeg_quality < min(_LEAVES_NO_GRID, own.jpeg_quality - _SAME_QUALITY)
             and other.blockiness > _LEAST_GRID
             and abs(np.log(max(own.blockiness, 1e-3) / other.blockiness)) < _SAME_GRID
             and abs(np.log((1 + own.sharpness) / (1 + other.sharpness))) < _SAME_SHARPNESS
@@ -166,6 +178,7 @@ def _name_words(contest: Contest, winner: int, losers: Places) -> str:
 
 CAMERA_DATA = Rule("camera_data", _camera_data, 0.4, _metadata_words)
 CHROMA = Rule("chroma", _chroma, 0.5, _chroma_words)
+SOURCE = Rule("source", _source, 0.5, _source_words)
 GENERATION = Rule("generation", _generation, 0.5, _generation_words)
 COMPRESSION = Rule("compression", _compression, _SAME_QUALITY, _compression_words)
 METADATA = Rule("metadata", _metadata, 0.4, _metadata_words)

@@ -20,6 +20,7 @@ KEEPER_RULES: tuple[Rule, ...] = (
     file_rules.CAMERA_DATA,
     pixel_rules.ORIENTATION,
     pixel_rules.TONE,
+    file_rules.SOURCE,
     pixel_rules.UNTOUCHED_TONE,
     file_rules.CHROMA,
     file_rules.GENERATION,
@@ -42,6 +43,7 @@ LAST_RULES: tuple[Rule, ...] = (
 NOT_FOR_WHOLE_POOLS = frozenset(
     (
         pixel_rules.NATIVE.name,
+        file_rules.SOURCE.name,
         file_rules.GENERATION.name,
         pixel_rules.ADDED_GRAIN.name,
         pixel_rules.TYPICAL_DETAIL.name,

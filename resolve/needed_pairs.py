@@ -1,15 +1,15 @@
 """Leaves out candidate pairs that no choice depends on.
 
 Copies of one picture are all candidates of each other: of an original and ten copies, 55 pairs. But
-a crop that the original covers, and that does not cover the original, is no keeper as long as the
-original is there; what it says of the other copies decides nothing. So images are first compared
-with the best of their candidates, and pairs of two images under one cover are passed over when one
-of them could not stand for the cover. Where such a verdict is needed after all, as evidence against
-another keeper, it is computed then.
+what two copies of one picture differ by follows from what each differs from that picture by. So
+images are first compared with the best of their candidates, and pairs of two images under one cover
+are passed over. The keeper may well be another one of them: the verdicts that are needed then, as
+evidence for each deletion, are computed then.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -23,6 +23,9 @@ from verify.verdict import Verdict
 # in full. 16,384 pairs take some 10 MB.
 PAIRS_PER_BLOCK = 16_384
 _ROUNDS = 2
+# Logarithm of pixels that are no difference in size; bandwidth below which an image was enlarged.
+_SAME_SIZE, _SHARP = 0.1, 0.7
+_NEAREST = 3
 
 Rank = tuple[float, float, bytes]
 
@@ -64,7 +67,7 @@ def _of_block(
     record: Callable[[int], ImageRecord],
 ) -> Iterator[CandidatePair]:
     covers = _Covers()
-    ranks = {image_id: _rank(record(image_id)) for pair in block for image_id in _ids(pair)}
+    ranks = _ranks(block, record)
     left = block
     for _ in range(_ROUNDS):
         chosen = _with_the_best(left, ranks, covers)
@@ -79,11 +82,25 @@ def _ids(pair: CandidatePair) -> tuple[int, int]:
     return pair.low_id, pair.high_id
 
 
-def _rank(record: ImageRecord) -> Rank:
-    """The larger and the finer first; nothing depends on the ids, which are those of one index."""
-    quality = record.quality
-    detail = record.width * record.height * quality.bandwidth * quality.measured_scale
-    return -detail, -quality.colourfulness, record.digest
+def _ranks(pairs: Sequence[CandidatePair], record: Callable[[int], ImageRecord]) -> dict[int, Rank]:
+    """The likely keepers first: the larger, then who is nearest to several others.
+
+    What copies were made from is nearer to each than they are to each other. Nothing depends on the
+    ids, which are those of one index.
+    """
+    near: defaultdict[int, list[float]] = defaultdict(list)
+    for pair in pairs:
+        similarity = max(pair.similarity.values(), default=0.0)
+        for image_id in _ids(pair):
+            near[image_id].append(similarity)
+    return {image_id: _rank(record(image_id), near[image_id]) for image_id in near}
+
+
+def _rank(record: ImageRecord, near: list[float]) -> Rank:
+    enlarged = min(1.0, record.quality.bandwidth / _SHARP)
+    pixels = record.width * record.height * enlarged * enlarged
+    size = round(math.log(max(1.0, pixels)) / _SAME_SIZE)
+    return -size, -sum(sorted(near)[-_NEAREST:]), record.digest
 
 
 def _with_the_best(
@@ -123,9 +140,6 @@ class _Covers:
         return bool(self._strictly_above.get(image_id))
 
     def make_needless(self, pair: CandidatePair) -> bool:
-        """True when one image covers both, and one of the two cannot stand for it."""
+        """True when one image covers both: how they differ follows from how they differ from it."""
         low, high = self._above.get(pair.low_id, set()), self._above.get(pair.high_id, set())
-        strictly = self._strictly_above.get(pair.low_id, set()) | self._strictly_above.get(
-            pair.high_id, set()
-        )
-        return bool(low & high & strictly)
+        return bool(low & high)

@@ -39,7 +39,7 @@ def _frame_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _clean(contest: Contest, places: Places) -> F64:
-    return -contest.worst_measured("overlay_on_a", "border_on_a")[places]
+    return -contest.added()[places]
 
 
 def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -214,12 +214,14 @@ def _added_grain(contest: Contest, places: Places) -> F64:
     keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & (
         (quality == 0) | (quality >= _FINE_JPEG)
     )
+    # The copy's grain is all its own: nothing was added between the two.
+    has_twin = np.asarray(contest.lossless_twins().any(axis=1))
     excess = np.zeros(len(contest))
     for n in peers:
         rest = np.sort(noise[peers[(peers != n) & keeps_grain[peers]]])[::-1]
         # The highest level that at least two of the others share.
         shared = rest[:-1][rest[:-1] - rest[1:] <= _SAME_GRAIN]
-        if len(shared):
+        if len(shared) and not has_twin[n]:
             excess[n] = max(0.0, float(noise[n] - shared[0]))
     return np.asarray(-excess[places])
 

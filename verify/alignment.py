@@ -21,7 +21,7 @@ from verify.geometry import (
     scaling_matrix,
     size_of,
 )
-from verify.glance import Glance, coarse_agreement
+from verify.glance import Glance, coarse_agreement, compare, doubt_at_a_glance
 from verify.homography import estimate_homography
 from verify.matchers.base import Keypoints, Matcher
 from verify.photometry import luminance
@@ -49,12 +49,15 @@ class Proposal:
         method: "frame" for equal frames up to orientation and size, or a matcher's name.
         inliers: correspondences behind it; 0 for "frame".
         agreement: share of textured windows that agree on small copies.
+        doubt: what the small copies say so clearly against a copy that nothing else need be looked
+            at; mostly empty.
     """
 
     homography: F64
     method: str
     inliers: int
     agreement: float
+    doubt: str = ""
 
 
 class Aligner:
@@ -83,10 +86,14 @@ class Aligner:
         """
         small_a, small_b = self._glance(a, key_a), self._glance(b, key_b)
         for homography, correlation in equal_frame_maps(small_a, small_b):
-            agreement = coarse_agreement(small_a, small_b, homography)
-            if agreement is None:
+            found = compare(small_a, small_b, homography)
+            if found is None:
+                continue
+            agreement = found.agreement
+            doubt = doubt_at_a_glance(small_a, small_b, correlation, found)
+            if agreement is None or doubt:
                 # Blank frames: keypoints have nothing to hold on to there, the pixels decide.
-                yield Proposal(homography, EQUAL_FRAMES, 0, 0.0)
+                yield Proposal(homography, EQUAL_FRAMES, 0, agreement or 0.0, doubt)
                 return
             # What is laid all over a picture takes its tiles apart, but not the whole.
             is_veiled = correlation >= _SAME_AT_A_GLANCE and agreement >= _VEILED

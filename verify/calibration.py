@@ -93,7 +93,7 @@ class Thresholds:
     min_overlay_extent: float = 0.30
     max_paper: float = 0.53
     max_paper_around: float = 0.55
-    min_print_side: int = 400
+    min_print_side: int = 360
     max_plain_difference: float = 2.5
     max_plain_noise: float = 2.5
     max_resolution_loss: float = 1.35

@@ -30,7 +30,7 @@ from verify.matchers.base import Matcher
 from verify.relation import describe
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "8"
+VERIFIER_VERSION = "11"
 _COLOUR_SPREAD = 6.0
 _GREY = 0.15
 # The pixels do meet: another map would only show the same changes again.
@@ -80,6 +80,8 @@ class Verifier:
         for proposal in self._aligner.proposals(
             a.rgb, b.rgb, a.record.digest, b.record.digest, clock
         ):
+            if proposal.doubt:
+                return _different(proposal.doubt)
             clock.enter("pixels")
             verdict, is_settled = self._try(a, b, proposal)
             if verdict is not None and verdict.is_copy:
@@ -169,11 +171,11 @@ def _covers(evidence: Evidence, frames: Frames, limits: Thresholds, *, by_a: boo
 
 
 def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:
-    colour = evidence.residual.grading
-    spread, other = colour.spread_a, colour.spread_b
+    grading = evidence.residual.grading
+    colour, other = grading.tones_a.colour, grading.tones_b.colour
     if not of_a:
-        spread, other = other, spread
-    return other > _COLOUR_SPREAD and spread < _GREY * other
+        colour, other = other, colour
+    return other > _COLOUR_SPREAD and colour < _GREY * other
 
 
 def _score(evidence: Evidence) -> float:

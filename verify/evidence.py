@@ -11,14 +11,15 @@ from storage.records import ImageRecord
 from verify.alignment import Proposal
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
+from verify.grading import Tones
 from verify.overlay import Changes, find_changes, paper_share
 from verify.residual import Residual, measure_residual
 from verify.warp import align_pixels
 
 U8 = NDArray[np.uint8]
 
-# Above this, print is always legible enough: no row of the table asks for more.
-_PRINT_SIDE = 480
+# From here on, print is legible enough: no row of the table asks for more.
+_PRINT_SIDE = 360
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +114,8 @@ def measurements(evidence: Evidence) -> dict[str, float]:
         "tone_change": residual.grading.change,
         "saturation": residual.grading.saturation,
         "colour_shift": residual.grading.shift,
+        **_tones(residual.grading.tones_a, "a"),
+        **_tones(residual.grading.tones_b, "b"),
         "recolouring": residual.grading.recolouring,
         "changed_share": changes.changed_share,
         "opposed": changes.opposed,
@@ -129,6 +132,16 @@ def measurements(evidence: Evidence) -> dict[str, float]:
         "overlay_on_a": 0.0 if changes.overlay_is_on_b else overlaid,
         "overlay_on_b": overlaid if changes.overlay_is_on_b else 0.0,
         "scale": evidence.scale,
+    }
+
+
+def _tones(tones: Tones, side: str) -> dict[str, float]:
+    return {
+        f"brightness_{side}": tones.brightness,
+        f"contrast_{side}": tones.contrast,
+        f"red_{side}": tones.red,
+        f"blue_{side}": tones.blue,
+        f"colour_{side}": tones.colour,
     }
 
 

@@ -29,6 +29,11 @@ _ERROR_CAP = 40.0
 _RIDGE = 0.02
 _LOW, _HIGH = 10.0, 240.0
 _INNER_LOW, _INNER_HIGH = 6.0, 246.0
+_DARK_END, _LIGHT_END = 3.0, 252.0
+_COLOURLESS = 2.5
+_WELL_INSIDE = 8.0
+# Share of the values by which one picture has clearly lost more than the other.
+_LOST_APART = 0.002
 _BINS = 32
 _STRETCH = 32.0
 # A richer map has to take away so much of what a poorer one leaves.
@@ -51,6 +56,32 @@ _IDENTITY_MAP = np.hstack([np.eye(3), np.zeros((3, 1))])
 _TABLE_LOW, _TABLE_STEPS, _TABLE_SIZE = -256, 2, 2 * 768
 
 
+@dataclass(frozen=True, slots=True)
+class Tones:
+    """The tones of one image where both are seen and agree, grey levels.
+
+    Attributes:
+        brightness: mean luminance.
+        contrast: standard deviation of the luminance.
+        red, blue: mean of Cr and of Cb.
+        colour: standard deviation of the two.
+    """
+
+    brightness: float
+    contrast: float
+    red: float
+    blue: float
+    colour: float
+
+    @classmethod
+    def of(cls, rgb: F64) -> Tones:
+        """Of colours (n, 3)."""
+        grey, chroma = rgb @ _LUMINANCE, _chroma(rgb)
+        red, blue = chroma.mean(axis=0)
+        spread = float(np.sqrt(chroma.var(axis=0).sum()))
+        return cls(float(grey.mean()), float(grey.std()), float(red), float(blue), spread)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grading:
     """Two aligned images in one grading.
@@ -63,6 +94,8 @@ class Grading:
         recolouring: of the colours, how far the map moves them other than by saturation and white
             balance, grey levels (97th percentile): a red shirt is not a copy of a blue one.
         spread_a, spread_b: standard deviation of the colour of each image, grey levels.
+        a_is_mapped: the map goes from a to b, not from b to a.
+        tones_a, tones_b: what was graded, of each image as it is.
     """
 
     a: U8
@@ -73,6 +106,9 @@ class Grading:
     recolouring: float
     spread_a: float
     spread_b: float
+    a_is_mapped: bool
+    tones_a: Tones
+    tones_b: Tones
 
     @property
     def is_graded(self) -> bool:
@@ -120,30 +156,40 @@ class _Map:
         return np.asarray(np.rint(self.apply(rgb.astype(np.float32))), dtype=np.uint8)
 
 
-def fit_grading(a: U8, b: U8, mask: Mask) -> Grading:
+def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> Grading:
     """Brings two aligned images to one grading.
 
     Args:
         a, b: uint8 RGB (h, w, 3).
         mask: bool (h, w), where both are seen; text or a sticker over part of it does not bend
             the fit.
+        against: what was found before; the map is fitted the other way.
     """
     sample_a, sample_b = _samples(a, b, mask)
     chroma_a, chroma_b = _chroma(sample_a), _chroma(sample_b)
     spread_a, spread_b = float(chroma_a.std(axis=0).max()), float(chroma_b.std(axis=0).max())
     result_a, result_b, change, recolouring = a, b, 0.0, 0.0
+    a_is_mapped = True
+    mapped, target = sample_a, sample_b
     if _looks_graded(sample_a, sample_b):
-        chosen, source, a_is_mapped = _fit(sample_a, sample_b), sample_a, True
-        if chosen.error > _GOOD_FIT:
-            backward = _fit(sample_b, sample_a)
+        a_is_mapped = not against.a_is_mapped if against else _lies_before(sample_a, sample_b)
+        source, target = (sample_a, sample_b) if a_is_mapped else (sample_b, sample_a)
+        chosen = _fit(source, target)
+        is_open = chosen.matrix is not _IDENTITY_MAP and chosen.error > _GOOD_FIT
+        if against is None and is_open:
+            backward = _fit(target, source)
             if backward.error < _CLEARLY_BETTER * chosen.error:
-                chosen, source, a_is_mapped = backward, sample_b, False
-        mapped = chosen.apply(source.astype(np.float32))
+                chosen, source, a_is_mapped = backward, target, not a_is_mapped
+        target = sample_b if a_is_mapped else sample_a
+        mapped = chosen.apply(source.astype(np.float32)).astype(np.float64)
         change = float(np.abs((mapped - source) @ _LUMINANCE).mean())
         if float(np.abs(mapped - source).mean()) > _IDENTITY:
-            recolouring = _recolouring(source, mapped.astype(np.float64))
+            recolouring = _recolouring(source, mapped)
             result_a = chosen.apply_to_image(a) if a_is_mapped else a
             result_b = b if a_is_mapped else chosen.apply_to_image(b)
+    # Not what is laid over the picture.
+    left = np.abs(mapped - target).sum(axis=1)
+    agreeing = left <= np.partition(left, limit := int(_TRUSTED * (len(left) - 1)))[limit]
     more, less = (chroma_a, chroma_b) if spread_a >= spread_b else (chroma_b, chroma_a)
     return Grading(
         a=result_a,
@@ -154,11 +200,16 @@ def fit_grading(a: U8, b: U8, mask: Mask) -> Grading:
         recolouring=recolouring,
         spread_a=spread_a,
         spread_b=spread_b,
+        a_is_mapped=a_is_mapped,
+        tones_a=Tones.of(sample_a[agreeing]),
+        tones_b=Tones.of(sample_b[agreeing]),
     )
 
 
 def _looks_graded(a: F64, b: F64) -> bool:
     """False when means and contrasts say that nothing was graded, the quickest of all answers."""
+    if _is_grey(a) != _is_grey(b):
+        return True
     if _capped_error(a, b) <= _UNGRADED:
         return False
     moved = np.abs(a.mean(axis=0) - b.mean(axis=0)).max()
@@ -166,6 +217,32 @@ def _looks_graded(a: F64, b: F64) -> bool:
         np.append(b.std(axis=0), _chroma(b).std()) + 1.0
     )
     return bool(moved > _MOVED_MEAN or np.abs(contrasts - 1.0).max() > _MOVED_CONTRAST)
+
+
+def _is_grey(rgb: F64) -> bool:
+    """True when there is no colour at all, but for what saving adds."""
+    return float(np.abs(_chroma(rgb)).max(initial=0.0)) < _COLOURLESS
+
+
+def _lies_before(a: F64, b: F64) -> bool:
+    """True when a is the likelier one to be mapped: less of what it shows ran into an end in b.
+
+    Colour never comes from grey. Where nothing tells, the one with more colour and contrast.
+    """
+    if _is_grey(a) != _is_grey(b):
+        return _is_grey(b)
+    lost_in_b, lost_in_a = _share_lost(a, b), _share_lost(b, a)
+    if abs(lost_in_b - lost_in_a) > _LOST_APART:
+        return lost_in_b > lost_in_a
+    spreads = [float(rgb.std(axis=0).sum() + _chroma(rgb).std(axis=0).sum()) for rgb in (a, b)]
+    return spreads[0] >= spreads[1]
+
+
+def _share_lost(before: F64, after: F64) -> float:
+    """The share of the values that are at an end after and were well inside before."""
+    light = (after >= _LIGHT_END) & (before < _LIGHT_END - _WELL_INSIDE)
+    dark = (after <= _DARK_END) & (before > _DARK_END + _WELL_INSIDE)
+    return float((light | dark).mean())
 
 
 def _samples(a: U8, b: U8, mask: Mask) -> tuple[F64, F64]:
@@ -257,7 +334,8 @@ def _fit(source: F64, target: F64) -> _Map:
 
 def _affine_maps(source: F64, target: F64) -> Iterator[F64]:
     """Affine maps from the poorest to the richest, float64 (3, 4)."""
-    yield _IDENTITY_MAP
+    if not _is_grey(target) or _is_grey(source):
+        yield _IDENTITY_MAP
     grey = source @ _LUMINANCE
     gain, offset = _line(grey, target @ _LUMINANCE)
     if float(_chroma(target).std()) < _GREY_SPREAD:

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.photometry import is_flat, luminance
+from verify.photometry import commonest_share, is_flat, luminance
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
@@ -167,13 +167,6 @@ def paper_share(pair: AlignedPair, residual: Residual) -> float:
         max(float(is_flat(grey)[mask].mean()), commonest_share(grey, mask))
         for grey in (luminance(pair.a), luminance(pair.b))
     )
-
-
-def commonest_share(grey: F32, mask: Mask) -> float:
-    """Share of the pixels within 10 grey levels of the commonest one."""
-    counts = np.bincount(np.clip(grey[mask], 0, 255).astype(np.int64), minlength=256)
-    windowed = np.convolve(counts, np.ones(21, dtype=np.int64), mode="same")
-    return float(windowed.max()) / max(1, int(counts.sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -93,9 +93,20 @@ class Residual:
 
 def measure_residual(pair: AlignedPair) -> Residual:
     """Compares two aligned images after taking out grading and sharpness."""
+    grading = fit_grading(pair.a, pair.b, pair.mask)
+    residual = _measure(pair, grading)
+    if grading.is_graded and residual.unexplained.any():
+        # What ran into an end has no way back, and which way that is may be hard to see: a
+        # grading that explains all in one direction explains it.
+        other = _measure(pair, fit_grading(pair.a, pair.b, pair.mask, against=grading))
+        if other.unexplained.sum() < residual.unexplained.sum():
+            return other
+    return residual
+
+
+def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     mask = pair.mask
     mask_u8 = mask.view(np.uint8)
-    grading = fit_grading(pair.a, pair.b, mask)
     left, right, blur = _match_sharpness(_soft_grey(grading.a), _soft_grey(grading.b), mask_u8)
     difference = np.asarray(cv2.absdiff(left, right), dtype=np.float32)
     slope = cv2.dilate(cv2.max(_range(left), _range(right)), _THREE)

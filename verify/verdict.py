@@ -44,6 +44,8 @@ class Verdict:
             `border_on_a`, `border_on_b`, `softer_a` (by how many pixels of blur a is the
             softer one on the common grid), `softer_b`, `tone_change`, `frame_share_a` (share of
             a's frame seen in b), `frame_share_b`, `quarter_turns` (0..3), `is_mirrored` (0 or 1).
+            The tones of a where the two agree (`verify.grading.Tones`) are `brightness_a`,
+            `contrast_a`, `red_a`, `blue_a` and `colour_a`, those of b likewise.
         reason: one sentence, in a photographer's words.
     """
 
