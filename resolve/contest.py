@@ -33,6 +33,8 @@ _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
 # JPEG of higher quality hardly changes what is measured of a picture.
 _LOSSY = 96.0
 _TWIN = 1e-3
+# In grey levels; all pictures without any noise measure the same.
+_LEAST_MEASURED = 0.3
 _MIRROR = np.diag([-1.0, 1.0])
 _QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
 # The eight orientations as maps of directions; y points down.
@@ -210,7 +212,7 @@ class Contest:
         quality = self.quality("jpeg_quality")
         is_lossless = np.array([record.format in _LOSSLESS for record in self.records])
         pixels = np.array([record.width * record.height for record in self.records])
-        with_loss = (quality > 0) & (quality <= _LOSSY)
+        with_loss = (quality > 0) & (quality <= _LOSSY) & (noise > _LEAST_MEASURED)
         return np.asarray(
             with_loss[:, None]
             & is_lossless

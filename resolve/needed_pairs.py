@@ -97,8 +97,9 @@ def _ranks(pairs: Sequence[CandidatePair], record: Callable[[int], ImageRecord])
 
 
 def _rank(record: ImageRecord, near: list[float]) -> Rank:
-    enlarged = min(1.0, record.quality.bandwidth / _SHARP)
-    pixels = record.width * record.height * enlarged * enlarged
+    bandwidth = record.quality.bandwidth
+    detail = bandwidth if bandwidth < _SHARP else 1.0
+    pixels = record.width * record.height * detail * detail
     size = round(math.log(max(1.0, pixels)) / _SAME_SIZE)
     return -size, -sum(sorted(near)[-_NEAREST:]), record.digest
 
@@ -121,23 +122,16 @@ class _Covers:
 
     def __init__(self) -> None:
         self._above: defaultdict[int, set[int]] = defaultdict(set)
-        self._strictly_above: defaultdict[int, set[int]] = defaultdict(set)
 
     def add(self, pair: CandidatePair, verdict: Verdict) -> None:
-        if not verdict.is_copy:
-            return
-        for image_id, other, is_covered, covers in (
-            (pair.high_id, pair.low_id, verdict.a_covers_b, verdict.b_covers_a),
-            (pair.low_id, pair.high_id, verdict.b_covers_a, verdict.a_covers_b),
-        ):
-            if is_covered:
-                self._above[image_id].add(other)
-                if not covers:
-                    self._strictly_above[image_id].add(other)
+        if verdict.is_copy and verdict.a_covers_b:
+            self._above[pair.high_id].add(pair.low_id)
+        if verdict.is_copy and verdict.b_covers_a:
+            self._above[pair.low_id].add(pair.high_id)
 
     def is_under(self, image_id: int) -> bool:
-        """True when another covers it that it cannot stand for."""
-        return bool(self._strictly_above.get(image_id))
+        """True when another covers it."""
+        return bool(self._above.get(image_id))
 
     def make_needless(self, pair: CandidatePair) -> bool:
         """True when one image covers both: how they differ follows from how they differ from it."""

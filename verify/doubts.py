@@ -46,7 +46,7 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
     if changes.changed_share > 0:
-        return _doubt_in_overlay(changes, limits)
+        return doubt_in_overlay(changes, limits)
     if residual.disagreeing > limits.max_disagreement:
         return "some details contradict each other"
     return ""
@@ -74,7 +74,8 @@ def _doubt_without_texture(evidence: Evidence, limits: Thresholds) -> str:
     return NO_TEXTURE
 
 
-def _doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
+def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
+    """Why the changed places may be content; empty when something was laid over the picture."""
     if not _is_laid_over(changes, limits):
         return "something changed in the picture"
     if changes.paper > limits.max_paper or changes.paper_around > limits.max_paper_around:

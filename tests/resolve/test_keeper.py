@@ -10,6 +10,7 @@ import pytest
 from resolve.contest import Candidate, Contest
 from resolve.keeper import KeeperRules, elect, explain
 from resolve.keeper_rules import KEEPER_RULES
+from resolve.pixel_rules import ADDED_GRAIN
 from resolve.preferences import parse_preferences
 from storage.records import ImageRecord, Metadata
 from tests.resolve.invented import DAY, copy, record
@@ -19,15 +20,20 @@ Pairs = Mapping[tuple[int, int], Verdict]
 
 
 def _contest(
-    records: list[ImageRecord], pairs: Pairs | None = None, modified: list[float] | None = None
+    records: list[ImageRecord],
+    pairs: Pairs | None = None,
+    modified: list[float] | None = None,
+    *,
+    are_others_compared: bool = True,
 ) -> Contest:
-    """All eligible; pairs that are not given are plain copies."""
+    """All eligible; pairs that are not given are plain copies, or were not compared."""
     count = len(records)
     dates = modified or [0.0] * count
     candidates = [
         Candidate(n, records[n], f"/p/{chr(ord('a') + n)}.jpg", dates[n]) for n in range(count)
     ]
-    verdicts = {(a, b): copy() for a in range(count) for b in range(count) if a != b}
+    everyone = range(count) if are_others_compared else ()
+    verdicts = {(a, b): copy() for a in everyone for b in everyone if a != b}
     for (a, b), verdict in (pairs or {}).items():
         verdicts |= {(a, b): verdict, (b, a): verdict.reversed()}
     return Contest(candidates, range(count), verdicts)
@@ -117,18 +123,45 @@ def test_orientations_are_followed_through_pairs_that_nobody_compared() -> None:
     assert contest.same_orientation().tolist() == [2.0, 1.0, 2.0]
 
 
+def _graded(brightness: float = 0.0, contrast: float = 0.0, colour: float = 1.0) -> Verdict:
+    """Of a picture and a copy of it in other tones."""
+    return copy(
+        brightness_a=120.0, contrast_a=50.0, red_a=2.0, blue_a=-3.0, colour_a=20.0,
+        brightness_b=120.0 + brightness, contrast_b=50.0 + contrast, red_b=2.0, blue_b=-3.0,
+        colour_b=20.0 * colour,
+    )  # fmt: skip
+
+
 def test_the_picture_that_all_edits_lie_around_is_the_original() -> None:
     # One brighter, one darker, one more saturated; each is nearest to what it was made from.
-    changes = {1: {"tone_change": 12.0}, 2: {"tone_change": 10.0}, 3: {"saturation": 1.5}}
-    pairs = {(0, n): copy(**change) for n, change in changes.items()}
-    pairs |= {
-        (1, 2): copy(tone_change=22.0),
-        (1, 3): copy(tone_change=12.0, saturation=1.5),
-        (2, 3): copy(tone_change=10.0, saturation=1.5),
+    pairs = {
+        (0, 1): _graded(brightness=12.0),
+        (0, 2): _graded(brightness=-10.0, contrast=-6.0),
+        (0, 3): _graded(colour=1.5),
     }
     winner, reasons = _stays(_contest(_alike(4), pairs))
     assert winner == 0
     assert reasons == ("brightness and colour nearest to all the others",)
+
+
+def test_tones_are_followed_through_whoever_was_compared() -> None:
+    # All were compared with the brighter copy only: it is as far from the original as they tell.
+    pairs = {
+        (1, 0): _graded(brightness=-12.0),
+        (1, 2): _graded(brightness=-22.0, contrast=-6.0),
+        (1, 3): _graded(brightness=-12.0, colour=1.5),
+    }
+    assert _stays(_contest(_alike(4), pairs, are_others_compared=False))[0] == 0
+
+
+def test_colour_that_saving_takes_is_no_difference_in_tone() -> None:
+    pairs = {(0, 1): _graded(colour=0.97), (0, 2): _graded(), (0, 3): _graded(colour=0.96)}
+    distances = _contest(_alike(4), pairs).tone_distance()
+    assert np.ptp(distances) < 0.01
+
+
+def test_two_pictures_differ_equally_from_each_other() -> None:
+    assert np.isnan(_contest(_alike(2), {(0, 1): _graded(30.0)}).tone_distance()).all()
 
 
 def test_less_compression_stays() -> None:
@@ -139,13 +172,65 @@ def test_less_compression_stays() -> None:
 def test_a_png_made_from_a_jpeg_loses_to_it() -> None:
     contest = _contest(
         [
-            record("png", image_format="PNG", blockiness=0.3),
-            record("jpeg", jpeg_quality=85, blockiness=0.3),
+            record("png", image_format="PNG", blockiness=0.3, noise=2.4),
+            record("jpeg", jpeg_quality=85, blockiness=0.3, noise=2.0),
         ]
     )
     winner, reasons = _stays(contest)
     assert winner == 1
     assert reasons[0] == "first generation; the other (PNG) saved again from a JPEG"
+
+
+def test_a_jpeg_whose_pixels_a_png_has_is_what_the_png_was_made_from() -> None:
+    # Turned, so that there is no grid left to tell.
+    measured = {"noise": 2.314, "sharpness": 701.2}
+    contest = _contest(
+        [
+            record("png", image_format="PNG", blockiness=0.01, **measured),
+            record("jpeg", jpeg_quality=85, blockiness=0.2, **measured),
+            record("webp", image_format="WEBP", noise=2.29, sharpness=698.0),
+        ]
+    )
+    winner, reasons = _stays(contest)
+    assert winner == 1
+    assert reasons[0] == "one of the others (PNG) made from it without loss"
+
+
+def test_a_jpeg_of_the_finest_quality_may_well_be_made_from_the_png() -> None:
+    measured = {"noise": 2.314, "sharpness": 701.2}
+    contest = _contest(
+        [
+            record("jpeg", jpeg_quality=98, **measured),
+            record("png", image_format="PNG", **measured),
+        ]
+    )
+    assert not contest.lossless_twins().any()
+
+
+def test_pictures_without_noise_are_no_twins_for_measuring_the_same() -> None:
+    measured = {"noise": 0.1, "sharpness": 0.0}
+    contest = _contest([record("jpeg", **measured), record("png", image_format="PNG", **measured)])
+    assert not contest.lossless_twins().any()
+
+
+def test_grain_that_a_lossless_copy_shares_was_not_added() -> None:
+    # All the others were smoothed by compression.
+    contest = _contest(
+        [
+            record("original", noise=3.2, sharpness=901.0, blockiness=0.02, jpeg_quality=95),
+            record("turned", image_format="PNG", noise=3.2, sharpness=901.0, blockiness=0.02),
+            record("small", noise=1.2, sharpness=702.0, blockiness=0.02, jpeg_quality=80),
+            record("smaller", noise=1.2, sharpness=703.0, blockiness=0.02, jpeg_quality=80),
+        ]
+    )
+    assert ADDED_GRAIN.scores(contest, np.arange(4))[0] == 0.0
+
+
+def test_a_corner_that_a_turned_copy_lost_is_no_margin_of_the_original() -> None:
+    turned = copy(b_covers_a=False, border_on_a=0.02, border_on_b=0.04)
+    framed = copy(b_covers_a=False, border_on_b=0.2)
+    contest = _contest(_alike(3), {(0, 1): turned, (0, 2): framed})
+    assert contest.added() == pytest.approx([0.0, 0.02, 0.2])
 
 
 def test_a_jpeg_saved_again_at_a_higher_quality_loses_to_the_one_it_was_made_of() -> None:
@@ -180,7 +265,10 @@ def test_the_one_with_camera_data_stays_however_high_the_quality_of_the_other() 
 
 def test_a_png_without_traces_of_a_jpeg_wins_over_one() -> None:
     contest = _contest(
-        [record("jpeg", jpeg_quality=85, blockiness=0.3), record("png", image_format="PNG")]
+        [
+            record("jpeg", jpeg_quality=85, blockiness=0.3, noise=1.9),
+            record("png", image_format="PNG"),
+        ]
     )
     assert _stays(contest)[0] == 1
 

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.evaluation_set.edits import EDITS, jpeg
+from benchmarks.evaluation_set.lookalike_prints import slides_of_one_template
 from benchmarks.evaluation_set.photographs import photograph
 from verify.alignment import EQUAL_FRAMES, Aligner, equal_frame_maps, refined
 from verify.geometry import (
@@ -19,6 +20,7 @@ from verify.geometry import (
     scaling_matrix,
     size_of,
 )
+from verify.glance import Glance
 from verify.matchers.registry import load_matcher
 
 U8 = NDArray[np.uint8]
@@ -27,6 +29,10 @@ U8 = NDArray[np.uint8]
 @pytest.fixture(scope="module")
 def aligner() -> Aligner:
     return Aligner((load_matcher("orb"), load_matcher("sift")))
+
+
+def maps_between(a: U8, b: U8) -> list[F64]:
+    return [homography for homography, _ in equal_frame_maps(Glance.of(a), Glance.of(b))]
 
 
 def random() -> np.random.Generator:
@@ -43,7 +49,7 @@ def test_equal_frames_are_mapped_in_every_orientation(orientation: int) -> None:
     picture = photograph("coffee.png")
     copy = np.ascontiguousarray(oriented(picture, orientation))
     truth = orientation_matrix(size_of(picture), orientation)
-    assert worst_corner(equal_frame_maps(picture, copy)[0], truth, picture) < 1e-6
+    assert worst_corner(maps_between(picture, copy)[0], truth, picture) < 1e-6
 
 
 def test_equal_frames_are_mapped_at_another_size_and_shape() -> None:
@@ -51,21 +57,21 @@ def test_equal_frames_are_mapped_at_another_size_and_shape() -> None:
     for edit in ("resize 0.25", "aspect"):
         copy = EDITS[edit](picture, random())
         truth = scaling_matrix(size_of(picture), size_of(copy))
-        assert worst_corner(equal_frame_maps(picture, copy)[0], truth, picture) < 1e-6
+        assert worst_corner(maps_between(picture, copy)[0], truth, picture) < 1e-6
 
 
 def test_no_equal_frames_are_seen_in_unrelated_or_inverted_pictures() -> None:
     picture = photograph("coffee.png")
-    assert equal_frame_maps(picture, photograph("china.jpg")) == []
-    assert equal_frame_maps(picture, np.asarray(255 - picture, np.uint8)) == []
+    assert maps_between(picture, photograph("china.jpg")) == []
+    assert maps_between(picture, np.asarray(255 - picture, np.uint8)) == []
 
 
 def test_blank_frames_of_one_shape_are_mapped_upright() -> None:
     blank = np.full((200, 300, 3), 250, np.uint8)
     half = np.full((100, 150, 3), 250, np.uint8)
     truth = scaling_matrix(size_of(blank), size_of(half))
-    assert np.allclose(equal_frame_maps(blank, half), [truth])
-    assert equal_frame_maps(blank, np.ascontiguousarray(np.rot90(blank))) == []
+    assert np.allclose(maps_between(blank, half), [truth])
+    assert maps_between(blank, np.ascontiguousarray(np.rot90(blank))) == []
 
 
 def test_equal_frames_are_proposed_before_keypoints(aligner: Aligner) -> None:
@@ -119,9 +125,26 @@ def test_refinement_brings_a_map_that_is_two_pixels_off_to_its_place(factor: str
     truth = scaling_matrix(size_of(picture), size_of(copy))
     off = truth @ np.array([[1.002, 0, 1.6], [0, 0.999, -1.2], [0, 0, 1]])
     before = worst_corner(off, truth, picture)
-    assert worst_corner(refined(picture, copy, off), truth, picture) < 0.5 * before
+    found, shift = refined(picture, copy, off)
+    assert worst_corner(found, truth, picture) < 0.8 * before
+    assert 0.3 < shift < 3.0
+
+
+def test_refinement_of_a_right_map_moves_nothing() -> None:
+    picture = photograph("astronaut.png")
+    copy = EDITS["jpeg 30"](picture, random())
+    _found, shift = refined(picture, copy, np.eye(3))
+    assert shift < 0.1
 
 
 def test_refinement_leaves_a_blank_picture_as_it_is() -> None:
     blank = np.full((200, 300, 3), 250, np.uint8)
-    assert np.allclose(refined(blank, blank, np.eye(3)), np.eye(3))
+    found, shift = refined(blank, blank, np.eye(3))
+    assert np.allclose(found, np.eye(3))
+    assert shift == float("inf")
+
+
+def test_what_a_glance_tells_is_said_with_the_proposal(aligner: Aligner) -> None:
+    first, second = slides_of_one_template(random(), 2, [photograph("china.jpg")])
+    found = list(aligner.proposals(first, second, b"slide", b"next slide"))
+    assert [one.doubt for one in found] == ["something changed on a page, a screen or a drawing"]

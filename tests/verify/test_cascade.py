@@ -35,15 +35,6 @@ U8 = NDArray[np.uint8]
 
 # Grading bends saturated colours in ways that a curve of the luminance cannot follow, and heavy
 # compression eats the detail of a dark picture: there one of the five may be kept.
-HARD = (
-    "jpeg 10",
-    "brighter",
-    "contrast",
-    "gamma 0.6",
-    "gamma 1.6",
-    "saturated",
-    "warm",
-)
 # What leaves out something of the original, so that the copy must never stand for it.
 LOSSY = (
     "resize 0.25",
@@ -81,18 +72,11 @@ def copies(verdicts: dict[tuple[str, str], Verdict], edit: str) -> list[str]:
     return [name for name in PHOTOGRAPHS if verdicts[name, edit].is_copy]
 
 
-@pytest.mark.parametrize("edit", [name for name in EDITS if name not in HARD])
+@pytest.mark.parametrize("edit", EDITS)
 def test_a_copy_is_found_in_every_photograph(
     verdicts: dict[tuple[str, str], Verdict], edit: str
 ) -> None:
     assert copies(verdicts, edit) == list(PHOTOGRAPHS)
-
-
-@pytest.mark.parametrize("edit", HARD)
-def test_a_copy_by_a_hard_edit_is_found_in_four_photographs_of_five(
-    verdicts: dict[tuple[str, str], Verdict], edit: str
-) -> None:
-    assert len(copies(verdicts, edit)) >= 4
 
 
 @pytest.mark.parametrize(

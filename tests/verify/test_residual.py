@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,19 +13,11 @@ from benchmarks.evaluation_set.lookalikes import (
     pages_with_one_changed_line,
 )
 from benchmarks.evaluation_set.photographs import photograph
-from verify.geometry import Size, scaling_matrix, size_of
-from verify.residual import (
-    AlignedPair,
-    Residual,
-    align_pixels,
-    coarse_agreement,
-    measure_residual,
-    tile_agreement,
-    worst_window,
-)
+from verify.geometry import scaling_matrix, size_of
+from verify.residual import Residual, measure_residual
+from verify.warp import AlignedPair, align_pixels
 
 U8 = NDArray[np.uint8]
-HERE = np.eye(3)
 
 
 def random() -> np.random.Generator:
@@ -41,31 +32,6 @@ def aligned(a: U8, b: U8) -> AlignedPair:
 
 def compared(a: U8, b: U8) -> Residual:
     return measure_residual(aligned(a, b))
-
-
-def test_the_grid_is_that_of_the_coarser_picture() -> None:
-    full = photograph("coffee.png")
-    small = EDITS["resize 0.5"](full, random())
-    assert aligned(full, small).a.shape == small.shape
-    assert not aligned(full, small).a_is_reference
-    assert aligned(small, full).a.shape == small.shape
-    assert aligned(small, full).a_is_reference
-
-
-def test_only_what_both_show_is_compared() -> None:
-    picture = photograph("coffee.png")
-    part = np.ascontiguousarray(picture[:, 100:])
-    pair = align_pixels(picture, part, np.array([[1.0, 0, -100], [0, 1, 0], [0, 0, 1]]))
-    assert pair is not None
-    assert not pair.mask[:, :100].any()
-    assert pair.mask[10:-10, 110:-10].all()
-    assert np.array_equal(pair.a[pair.mask], pair.b[pair.mask])
-
-
-def test_pictures_that_hardly_overlap_cannot_be_compared() -> None:
-    picture = photograph("coffee.png")
-    beside = np.array([[1.0, 0, -picture.shape[1] + 3], [0, 1, 0], [0, 0, 1]])
-    assert align_pixels(picture, picture, beside) is None
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "rocket.jpg", "china.jpg"])
@@ -133,8 +99,8 @@ def test_the_blur_is_positive_when_a_is_sharper_and_negative_when_b_is() -> None
 
 def test_the_tone_change_tells_a_graded_copy_from_a_recompressed_one() -> None:
     picture = photograph("astronaut.png")
-    assert compared(picture, EDITS["gamma 0.6"](picture, random())).tone_change > 10
-    assert compared(picture, EDITS["jpeg 60"](picture, random())).tone_change < 1
+    assert compared(picture, EDITS["gamma 0.6"](picture, random())).grading.change > 10
+    assert compared(picture, EDITS["jpeg 60"](picture, random())).grading.change < 1
 
 
 def test_more_noise_is_measured_as_more_noise() -> None:
@@ -156,7 +122,14 @@ def test_an_inverted_picture_agrees_nowhere() -> None:
     picture = photograph("astronaut.png")
     residual = compared(picture, np.asarray(255 - picture, np.uint8))
     assert residual.agreeing < 0.1
-    assert residual.tone_change > 20
+    assert residual.noise > 20
+
+
+def test_a_highlight_that_ran_into_white_is_explained_whichever_comes_first() -> None:
+    picture = photograph("coffee.png")
+    copy = np.clip(picture * 1.6, 0, 255).astype(np.uint8)
+    assert not compared(picture, copy).unexplained.any()
+    assert not compared(copy, picture).unexplained.any()
 
 
 def test_a_plain_difference_is_seen_without_texture() -> None:
@@ -164,57 +137,3 @@ def test_a_plain_difference_is_seen_without_texture() -> None:
     patched = grey.copy()
     patched[80:120, 100:160] += 6
     assert compared(grey, patched).plain_difference == pytest.approx(6, abs=0.5)
-
-
-@pytest.mark.parametrize("edit", ["jpeg 30", "resize 0.5", "gamma 1.6", "sharpen", "noise 8"])
-@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
-def test_every_window_of_a_copy_looks_like_the_original(name: str, edit: str) -> None:
-    picture = photograph(name)
-    residual = compared(picture, EDITS[edit](picture, random()))
-    assert worst_window(residual.a, residual.b, residual.mask) > 0.85
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_small_digit_makes_a_window_of_its_size_look_different(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    first, second = labels_with_one_changed_digit(generator, 2, [])
-    residual = compared(first, EDITS["jpeg 60"](EDITS["resize 0.75"](second, generator), generator))
-    assert worst_window(residual.a, residual.b, residual.mask) < 0.8
-    nowhere = np.zeros_like(residual.mask)
-    assert worst_window(residual.a, residual.b, nowhere) == 1
-
-
-def test_windows_outside_the_mask_do_not_count() -> None:
-    grey = photograph("china.jpg")[..., 0].astype(np.float32)
-    broken = grey.copy()
-    broken[:, :200] = random().normal(128, 60, (grey.shape[0], 200))
-    mask = np.ones(grey.shape, bool)
-    assert tile_agreement(grey, broken, mask, 1.0).disagreeing > 0.2
-    mask[:, :200] = False
-    counted = tile_agreement(grey, broken, mask, 1.0)
-    assert counted.disagreeing == 0
-    assert counted.agreeing == 1
-
-
-def test_small_copies_tell_the_right_map_from_a_wrong_one() -> None:
-    picture = photograph("astronaut.png")
-    copy = EDITS["resize 0.5"](picture, random())
-    right = scaling_matrix(size_of(picture), size_of(copy))
-    wrong = np.array([[1.0, 0, 40], [0, 1, 25], [0, 0, 1]]) @ right
-    good, bad = (coarse_agreement(picture, copy, one) for one in (right, wrong))
-    assert good is not None
-    assert bad is not None
-    assert good > 0.95
-    assert bad < 0.3
-
-
-def test_blank_pictures_are_left_to_the_full_comparison() -> None:
-    blank = np.full((200, 300, 3), 200, np.uint8)
-    assert coarse_agreement(blank, blank, HERE) is None
-
-
-def test_a_tiny_picture_is_compared_at_its_own_size() -> None:
-    tiny = np.asarray(cv2.resize(photograph("china.jpg"), (36, 24), interpolation=cv2.INTER_AREA))
-    pair = align_pixels(tiny, tiny, scaling_matrix(Size(36, 24), Size(36, 24)))
-    assert pair is not None
-    assert not measure_residual(pair).unexplained.any()

@@ -1,0 +1,110 @@
+"""Pairs that no choice depends on are passed over; whatever decides a list is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+import pytest
+
+from resolve.needed_pairs import needed_pairs
+from search.candidates import CandidatePair
+from storage.records import ImageRecord
+from tests.resolve.invented import record
+from verify.verdict import Relation, Verdict
+
+COPY = Verdict(Relation.REENCODED, 0.99, True, True)
+COVERED = Verdict(Relation.CROPPED, 0.99, True, False)
+OTHER = Verdict(Relation.DIFFERENT, 0.0, False, False)
+
+
+class Told:
+    """Verdicts as told, and the order in which they were asked for."""
+
+    def __init__(self, verdicts: dict[tuple[int, int], Verdict]) -> None:
+        self.verdicts = verdicts
+        self.asked: list[tuple[int, int]] = []
+
+    def ahead(self, pairs: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
+        for pair in pairs:
+            self.asked.append((pair.low_id, pair.high_id))
+            yield pair
+
+    def verdict(self, a: int, b: int) -> Verdict:
+        return self.verdicts.get((a, b), OTHER)
+
+
+def candidate(low: int, high: int, similarity: float = 0.9) -> CandidatePair:
+    return CandidatePair(low, high, 64, {"lite0": similarity})
+
+
+def run(
+    told: Told, pairs: list[CandidatePair], records: dict[int, ImageRecord], block: int = 1000
+) -> set[tuple[int, int]]:
+    given = needed_pairs(pairs, told.ahead, told, records.__getitem__, block)
+    return {(pair.low_id, pair.high_id) for pair in given}
+
+
+def of_sizes(*widths: int) -> dict[int, ImageRecord]:
+    return {
+        number: record(str(number), width=width, height=width)
+        for number, width in enumerate(widths)
+    }
+
+
+def test_copies_under_one_cover_are_not_compared_with_each_other() -> None:
+    told = Told({(0, n): COVERED for n in range(1, 7)})
+    pairs = [candidate(a, b) for a, b in combinations(range(7), 2)]
+    assert run(told, pairs, of_sizes(1000, *[500] * 6)) == {(0, n) for n in range(1, 7)}
+
+
+def test_equal_copies_are_compared_with_the_one_that_is_nearest_to_all() -> None:
+    told = Told(dict.fromkeys(combinations(range(5), 2), COPY))
+    pairs = [candidate(a, b, 0.99 if 3 in (a, b) else 0.95) for a, b in combinations(range(5), 2)]
+    assert run(told, pairs, of_sizes(*[800] * 5)) == {(0, 3), (1, 3), (2, 3), (3, 4)}
+
+
+def test_what_nothing_covers_is_compared_with_all_its_candidates() -> None:
+    told = Told({})
+    pairs = [candidate(a, b) for a, b in combinations(range(5), 2)]
+    assert run(told, pairs, of_sizes(500, 400, 300, 200, 100)) == set(combinations(range(5), 2))
+
+
+def test_two_originals_of_equal_size_keep_their_own_copies() -> None:
+    told = Told({(0, 1): COVERED, (2, 3): COVERED})
+    pairs = [candidate(a, b) for a, b in combinations(range(4), 2)]
+    found = run(told, pairs, of_sizes(900, 300, 900, 300))
+    assert {(0, 1), (2, 3)} <= found
+    # No one covers both of these.
+    assert (1, 3) in found
+
+
+def test_a_cover_that_is_no_copy_of_the_other_excuses_nothing() -> None:
+    told = Told({(0, 1): COVERED, (1, 2): COPY})
+    pairs = [candidate(a, b) for a, b in combinations(range(3), 2)]
+    assert (1, 2) in run(told, pairs, of_sizes(900, 500, 500))
+
+
+def test_each_pair_is_asked_for_once_and_each_that_is_given_was_asked_for() -> None:
+    told = Told({(0, n): COVERED for n in range(1, 5)} | {(2, 3): COPY})
+    pairs = [candidate(a, b) for a, b in combinations(range(8), 2)]
+    given = run(told, pairs, of_sizes(*range(900, 100, -100)))
+    assert len(told.asked) == len(set(told.asked))
+    assert given == set(told.asked)
+
+
+@pytest.mark.parametrize("block", [1, 3, 100])
+def test_a_border_between_blocks_costs_comparisons_and_loses_none(block: int) -> None:
+    told = Told({(0, n): COVERED for n in range(1, 6)})
+    pairs = [candidate(a, b) for a, b in combinations(range(6), 2)]
+    assert {(0, n) for n in range(1, 6)} <= run(told, pairs, of_sizes(900, *[300] * 5), block)
+
+
+def test_an_enlarged_copy_is_no_better_than_what_it_was_made_from() -> None:
+    soft = record("soft", width=2000, height=2000, bandwidth=0.4)
+    sharp = {n: record(str(n), width=1000, height=1000) for n in range(1, 4)}
+    told = Told(
+        {(1, 2): COPY, (1, 3): COPY, (2, 3): COPY, (0, 1): COPY, (0, 2): COPY, (0, 3): COPY}
+    )
+    pairs = [candidate(a, b, 0.99 if 2 in (a, b) else 0.95) for a, b in combinations(range(4), 2)]
+    assert run(told, pairs, {0: soft} | sharp) == {(0, 2), (1, 2), (2, 3)}
