@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self.wfile.write(content)
 
-    do_GET = do_HEAD = _forward  # noqa: N815 (the base class looks for these names)
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
         """Silence."""

@@ -1,0 +1,299 @@
+"""Changing blobs beyond the contract: faults on a real connection, soft delete and versions,
+batches, leases, credentials."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContainerClient,
+    ContainerSasPermissions,
+    ContentSettings,
+    ResourceTypes,
+    generate_account_sas,
+    generate_container_sas,
+)
+
+from resolve.apply.steps import Act, carry_out, take_back
+from storage.actions import Action, BlobState
+from storage.azure_account import connect
+from storage.azure_actions import AzureActions
+from storage.errors import ActRefused, BlobChanged, CredentialsError, SourceUnavailable
+from storage.open_actions import OpenStores, store_key
+from storage.open_source import SourceOptions
+from storage.retry import Pauses
+from tests.conftest import ACCOUNT, KEY
+from tests.storage.fault_proxy import CutAfter, FaultProxy, Refuse, fault_proxy
+from tests.storage.history_proxy import history_proxy
+
+CONTENT = bytes(range(256)) * 40
+QUICK = Pauses(first=0.01, longest=0.05)
+TAGS = {"year": "2020"}
+
+
+def _port(connection_string: str) -> int:
+    return int(connection_string.rpartition("127.0.0.1:")[2].partition("/")[0])
+
+
+def _actions(azurite: str, name: str, port: int, deadline: float = 5.0) -> AzureActions:
+    through = azurite.replace(str(_port(azurite)), str(port))
+    connected = connect(f"az://{name}", account_url="", connection_string=through)
+    return AzureActions(
+        connected.service, ACCOUNT, requests_per_second=1000, deadline=deadline, pauses=QUICK
+    )
+
+
+@pytest.fixture
+def container(azurite: str) -> Iterator[ContainerClient]:
+    with BlobServiceClient.from_connection_string(azurite) as service:
+        client = service.create_container(f"acts-{uuid.uuid4().hex}")
+        service.create_container(f"{client.container_name}-q")
+        for name in ("a.jpg", "b.jpg"):
+            put(client, name)
+        yield client
+
+
+def put(client: ContainerClient, name: str, content: bytes = CONTENT) -> None:
+    client.upload_blob(
+        name,
+        content,
+        overwrite=True,
+        content_settings=ContentSettings(content_type="image/jpeg", cache_control="no-cache"),
+        metadata={"who": "me"},
+        tags=TAGS,
+    )
+
+
+@pytest.fixture
+def proxy(azurite: str) -> Iterator[FaultProxy]:
+    with fault_proxy(_port(azurite)) as running:
+        yield running
+
+
+@pytest.fixture
+def store(azurite: str, container: ContainerClient, proxy: FaultProxy) -> Iterator[AzureActions]:
+    opened = _actions(azurite, container.container_name, proxy.server_address[1])
+    yield opened
+    opened.close()
+
+
+def uri(container: ContainerClient, name: str = "a.jpg") -> str:
+    return f"az://{ACCOUNT}/{container.container_name}/{name}"
+
+
+def state_of(store: AzureActions, where: str) -> BlobState:
+    state = store.stat(where, with_properties=True)
+    assert state is not None
+    return state
+
+
+def act_on(store: AzureActions, where: str, action: Action) -> Act:
+    state = state_of(store, where)
+    assert state.properties is not None
+    place = where.rpartition("/")[0] + "-q"
+    return Act(
+        action,
+        where,
+        state.etag,
+        state.size,
+        sha256(CONTENT).hexdigest(),
+        keep="az://x/y/z",
+        keep_etag="0x1",
+        target=f"{place}/run/a.jpg" if action is Action.QUARANTINE else "",
+        tag=("dedup", "delete") if action is Action.TAG else (),
+        version_id=state.version_id,
+        properties=state.properties,
+    )
+
+
+@pytest.mark.parametrize("action", [Action.TAG, Action.QUARANTINE, Action.DELETE])
+@pytest.mark.parametrize(
+    "fault", [Refuse(503, {"Retry-After": "0"}), Refuse(429), Refuse(500), CutAfter(0, True)]
+)
+def test_a_fault_at_any_request_of_an_act_is_tried_again(store, container, proxy, action, fault):
+    # CutAfter: the service did it, and its answer was lost.
+    for place in range(8):
+        put(container, "a.jpg")
+        act = act_on(store, uri(container), action)
+        proxy.faults.clear()
+        seen = len(proxy.seen)
+        # None: that request meets no fault.
+        proxy.faults.extend([None] * place + [fault])
+        carry_out(act, store)
+        is_there = container.get_blob_client("a.jpg").exists()
+        assert is_there == (action is Action.TAG)
+        if action is Action.QUARANTINE:
+            hidden = BlobState(act.target, act.size, state_of(store, act.target).etag)
+            assert store.digest(hidden) == sha256(CONTENT).digest()
+            store.delete([hidden])
+        if len(proxy.seen) - seen <= place:
+            break
+
+
+def test_a_service_that_does_not_answer_leaves_the_blob(store, container, proxy):
+    act = act_on(store, uri(container), Action.QUARANTINE)
+    slow = AzureActions(
+        store._service, ACCOUNT, requests_per_second=1000, deadline=0.3, pauses=QUICK
+    )
+    proxy.faults.extend([Refuse(503)] * 200)
+    with pytest.raises(SourceUnavailable, match="503"):
+        carry_out(act, slow)
+    assert container.get_blob_client("a.jpg").exists()
+
+
+@pytest.mark.parametrize("has_versions", [False, True], ids=["soft delete", "versions"])
+def test_what_is_deleted_comes_back_with_all_it_had(azurite, container, has_versions):
+    with history_proxy(azurite, has_versions=has_versions) as proxy:
+        store = _actions(azurite, container.container_name, proxy.server_address[1])
+        where = uri(container, "a ü#.jpg")
+        put(container, "a ü#.jpg")
+        before = state_of(store, where)
+        assert bool(before.version_id) == has_versions
+        assert store.keeps_deleted(where)
+        probes = [path for _, path in proxy.seen if ".dedup-probe" in path]
+        assert store.keeps_deleted(where)
+        assert [path for _, path in proxy.seen if ".dedup-probe" in path] == probes
+        act = act_on(store, where, Action.DELETE)
+        carry_out(act, store)
+        assert store.stat(where) is None
+        for _ in range(2):
+            take_back(act, store)
+            after = state_of(store, where)
+            assert after.properties == before.properties
+            assert store.digest(after) == sha256(CONTENT).digest()
+        assert not [name for name in container.list_blob_names() if "probe" in name]
+
+
+def test_a_blob_older_than_the_keeping_of_versions_comes_back_from_its_newest(azurite, container):
+    with history_proxy(azurite, has_versions=True) as proxy:
+        store = _actions(azurite, container.container_name, proxy.server_address[1])
+        state = state_of(store, uri(container))
+        assert store.delete([state]) == [None]
+        assert store.restore(state.uri, "")
+        assert container.download_blob("a.jpg").readall() == CONTENT
+
+
+def test_many_blobs_are_deleted_in_one_request(store, container, proxy):
+    states = []
+    for number in range(6):
+        put(container, f"{number}.jpg")
+        states.append(state_of(store, uri(container, f"{number}.jpg")))
+    put(container, "2.jpg", b"new")
+    seen = len(proxy.seen)
+    outcomes = store.delete(states)
+    assert [type(one) for one in outcomes] == [
+        BlobChanged if number == 2 else type(None) for number in range(6)
+    ]
+    methods = [one.method for one in proxy.seen[seen:]]
+    # The batch; then the one that it refused, asked by itself and looked at.
+    assert methods == ["POST", "DELETE", "HEAD"]
+    assert sorted(container.list_blob_names()) == ["2.jpg", "a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("fault", [Refuse(400), Refuse(503), CutAfter(0, True), CutAfter(90)])
+def test_where_a_batch_fails_blobs_are_deleted_one_by_one(store, container, proxy, fault):
+    states = [state_of(store, uri(container, name)) for name in ("a.jpg", "b.jpg")]
+    proxy.faults.append(fault)
+    assert store.delete(states) == [None, None]
+    assert list(container.list_blob_names()) == []
+    seen = len(proxy.seen)
+    for name in ("a.jpg", "b.jpg"):
+        put(container, name)
+    store.delete([state_of(store, uri(container, name)) for name in ("a.jpg", "b.jpg")])
+    assert "POST" not in [one.method for one in proxy.seen[seen:]]
+
+
+def test_a_leased_blob_and_one_with_snapshots_stay_and_say_why(store, container):
+    state = state_of(store, uri(container))
+    lease = container.get_blob_client("a.jpg").acquire_lease()
+    assert "leased" in state_of(store, uri(container)).refusal
+    (error,) = store.delete([state])
+    assert isinstance(error, ActRefused)
+    assert "leased" in str(error)
+    with pytest.raises(ActRefused, match="leased"):
+        store.set_tags(state.uri, {"a": "b"})
+    lease.release()
+    container.get_blob_client("a.jpg").create_snapshot()
+    (error,) = store.delete([state])
+    assert isinstance(error, ActRefused)
+    assert "snapshots" in str(error)
+    assert container.get_blob_client("a.jpg").exists()
+
+
+def _account_sas(permission: AccountSasPermissions) -> str:
+    return generate_account_sas(
+        ACCOUNT,
+        KEY,
+        ResourceTypes(container=True, object=True),
+        permission,
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+def test_a_sas_moves_blobs_and_is_shown_nowhere(azurite, container):
+    permission = AccountSasPermissions(
+        read=True, write=True, delete=True, list=True, create=True, tag=True, add=True
+    )
+    sas = _account_sas(permission)
+    url = f"http://127.0.0.1:{_port(azurite)}/{ACCOUNT}?{sas}"
+    stores = OpenStores(SourceOptions(account_url=url, max_requests_per_second=1000))
+    store = stores.of(uri(container))
+    before = state_of(store, uri(container))
+    act = act_on(store, uri(container), Action.QUARANTINE)
+    carry_out(act, store)
+    assert store.stat(act.uri) is None
+    take_back(act, store)
+    assert state_of(store, act.uri).properties == before.properties
+    assert "sig=" not in str(act.as_json()) + repr(before)
+    stores.close()
+
+
+def test_credentials_that_only_read_are_an_error_that_names_the_role_and_no_secret(
+    azurite, container
+):
+    sas = generate_container_sas(
+        ACCOUNT,
+        container.container_name,
+        account_key=KEY,
+        permission=ContainerSasPermissions(read=True, list=True, tag=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    url = f"http://127.0.0.1:{_port(azurite)}/{ACCOUNT}?{sas}"
+    stores = OpenStores(SourceOptions(account_url=url, max_requests_per_second=1000))
+    store = AzureActions(stores.of(uri(container))._service, ACCOUNT, pauses=QUICK)
+    act = act_on(_actions(azurite, container.container_name, _port(azurite)), uri(container), "tag")
+    signature = sas.partition("sig=")[2].partition("&")[0]
+    for action in (Action.DELETE, Action.QUARANTINE):
+        wanted = Act.from_json(act.as_json() | {"action": action.value, "target": f"{act.uri}.q"})
+        with pytest.raises((CredentialsError, ActRefused)) as raised:
+            carry_out(wanted, store)
+        assert signature not in str(raised.value)
+        assert "a.jpg" in str(raised.value)
+    with pytest.raises(CredentialsError, match="Storage Blob Data Owner"):
+        AzureActions(stores.of(uri(container))._service, ACCOUNT, pauses=QUICK).set_tags(
+            "az://devstoreaccount1/other-container/a.jpg", {"a": "b"}
+        )
+
+
+def test_the_store_of_a_blob_is_its_account():
+    assert store_key("/photos/a.jpg") == ""
+    assert store_key("az://account/photos/a.jpg") == "account"
+
+
+def test_requests_stay_below_the_rate(azurite, container, proxy):
+    through = azurite.replace(str(_port(azurite)), str(proxy.server_address[1]))
+    connected = connect(
+        f"az://{container.container_name}", account_url="", connection_string=through
+    )
+    store = AzureActions(connected.service, ACCOUNT, requests_per_second=20, pauses=QUICK)
+    for _ in range(15):
+        state_of(store, uri(container))
+    times = [seen.at for seen in proxy.seen]
+    assert len(times) == 30
+    assert max(sum(at <= other < at + 1 for other in times) for at in times) <= 20
