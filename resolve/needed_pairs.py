@@ -26,6 +26,8 @@ _ROUNDS = 2
 # Logarithm of pixels that are no difference in size; bandwidth below which an image was enlarged.
 _SAME_SIZE, _SHARP = 0.1, 0.7
 _NEAREST = 3
+# Cosine similarity from which two images are of one neighbourhood.
+_CLOSE = 0.8
 
 Rank = tuple[float, float, bytes]
 
@@ -66,6 +68,7 @@ def _of_block(
     verdicts: VerdictsByPair,
     record: Callable[[int], ImageRecord],
 ) -> Iterator[CandidatePair]:
+    block = _neighbours_together(block)
     covers = _Covers()
     ranks = _ranks(block, record)
     left = block
@@ -80,6 +83,27 @@ def _of_block(
 
 def _ids(pair: CandidatePair) -> tuple[int, int]:
     return pair.low_id, pair.high_id
+
+
+def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
+    """The same pairs, those of one neighbourhood after each other.
+
+    Whoever compares them then reads each preview once, and finds its keypoints once.
+    """
+    root: dict[int, int] = {}
+
+    def find(image_id: int) -> int:
+        root.setdefault(image_id, image_id)
+        while root[image_id] != image_id:
+            root[image_id] = root[root[image_id]]
+            image_id = root[image_id]
+        return image_id
+
+    for pair in block:
+        low, high = find(pair.low_id), find(pair.high_id)
+        if low != high and max(pair.similarity.values(), default=1.0) >= _CLOSE:
+            root[max(low, high)] = min(low, high)
+    return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
 
 
 def _ranks(pairs: Sequence[CandidatePair], record: Callable[[int], ImageRecord]) -> dict[int, Rank]:

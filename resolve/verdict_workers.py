@@ -29,7 +29,7 @@ from verify.verdict import Relation, Verdict
 VerifierFactory = Callable[[], PairVerifier]
 CatalogOpener = Callable[[], CatalogView]
 
-PAIRS_PER_TASK = 24
+PAIRS_PER_TASK = 48
 _TASKS_AHEAD_PER_WORKER = 4
 _PREVIEWS_IN_MEMORY = 64
 _CRASHED = "verification of the two crashed"

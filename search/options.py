@@ -61,7 +61,7 @@ class SearchOptions:
     similarity: float = 0.65
     similarity_by_model: Mapping[str, float] = field(default_factory=dict)
     nearest: int = 4
-    similarity_floor: float = 0.50
+    similarity_floor: float = 0.55
     neighbours_cap: int = 64
     nprobe: int = 0
     widening: float = 1.3

@@ -23,7 +23,7 @@ from verify.geometry import (
 )
 from verify.glance import Glance, coarse_agreement, compare, doubt_at_a_glance
 from verify.homography import estimate_homography
-from verify.matchers.base import Keypoints, Matcher
+from verify.matchers.base import Keypoints, Matcher, MirrorsCheaply
 from verify.photometry import luminance
 from verify.refine import contrast_normalised, refine_homography
 
@@ -134,14 +134,22 @@ class Aligner:
     def _detect(self, matcher: Matcher, image: U8, key: bytes, orientation: int) -> Keypoints:
         entry = (matcher.name, key, orientation)
         found = self._keypoints.get(entry)
-        if found is None:
-            found = matcher.detect(np.ascontiguousarray(oriented(image, orientation)))
-            self._keypoints[entry] = found
-            if len(self._keypoints) > _KEYPOINT_CACHE:
-                self._keypoints.popitem(last=False)
-        else:
+        if found is not None:
             self._keypoints.move_to_end(entry)
+            return found
+        if orientation in (0, _MIRROR) and isinstance(matcher, MirrorsCheaply):
+            both = matcher.detect_with_mirrored(np.ascontiguousarray(image))
+            self._remember((matcher.name, key, 0), both[0])
+            self._remember((matcher.name, key, _MIRROR), both[1])
+            return both[orientation // _MIRROR]
+        found = matcher.detect(np.ascontiguousarray(oriented(image, orientation)))
+        self._remember(entry, found)
         return found
+
+    def _remember(self, entry: tuple[str, bytes, int], found: Keypoints) -> None:
+        self._keypoints[entry] = found
+        if len(self._keypoints) > _KEYPOINT_CACHE:
+            self._keypoints.popitem(last=False)
 
 
 def equal_frame_maps(a: Glance, b: Glance) -> list[tuple[F64, float]]:

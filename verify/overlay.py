@@ -33,6 +33,8 @@ U8 = NDArray[np.uint8]
 
 _JOIN = 9
 _MIN_PIXELS = 6
+# Between letters of a line, as a share of the frame's longer side.
+_GAP = 0.08
 _LARGE_PLACE, _LARGE_PIXELS = 0.04, 12
 # How far the surroundings reach into a changed place, pixels; four times as far where it is wide.
 _REACH = 3.0
@@ -111,7 +113,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     agreement, worst = residual.agreeing, 1.0
     if places.count:
         agreement = tile_agreement(residual.a, residual.b, mask & ~region, residual.noise).agreeing
-    worst = worst_window(residual.a, residual.b, mask & ~region, residual.noise)
+    worst = worst_window(residual.a, residual.b, mask & ~_line(region), residual.noise)
     if not places.count:
         return Changes(agreement, worst)
     compared = max(1, int(mask.sum()))
@@ -207,6 +209,19 @@ def _places(unexplained: Mask) -> _Places:
             int((chosen[:, 1] + chosen[:, 3]).max()),
         ),
     )
+
+
+def _line(region: Mask) -> Mask:
+    """The places and what is between them, bool (h, w).
+
+    A letter in the colour of the picture behind it is no place of its own: it stands between two
+    that are, and is a part of the same line.
+    """
+    side = round(_GAP * max(region.shape)) | 1
+    closed = cv2.morphologyEx(
+        region.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
+    )
+    return np.asarray(closed > 0) | region
 
 
 def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool, float, float]:

@@ -56,7 +56,8 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12", "runtime": "torch",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
-        "against": "archive",
+        "against": "archive", "quarantine": "az://archive/quarantine", "link": "symbolic",
+        "tag": "copy=yes", "check": "etag", "price_per_gb": "0.02",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

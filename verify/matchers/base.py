@@ -7,7 +7,7 @@ whatever size the matcher worked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -105,6 +105,14 @@ class Matcher(Protocol):
 
     def match(self, a: Keypoints, b: Keypoints) -> Matches:
         """Correspondences between two images that this matcher has detected."""
+
+
+@runtime_checkable
+class MirrorsCheaply(Protocol):
+    """A matcher that describes the keypoints of a mirrored image without looking for them again."""
+
+    def detect_with_mirrored(self, rgb: U8) -> tuple[Keypoints, Keypoints]:
+        """Keypoints of an RGB image, uint8 (h, w, 3), and of `image[:, ::-1]`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

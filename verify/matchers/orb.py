@@ -16,6 +16,7 @@ from verify.matchers.base import (
     U8,
     Keypoints,
     Matches,
+    WorkingImage,
     matches_of,
     stretched_contrast,
     to_grey,
@@ -37,7 +38,7 @@ class OrbMatcher:
     """ORB keypoints, mutual nearest neighbours in Hamming distance, ratio test."""
 
     name = "orb"
-    version = f"orb-2/opencv-{cv2.__version__}"
+    version = f"orb-3/opencv-{cv2.__version__}"
     licence = "Apache-2.0"
     is_rotation_invariant = True
 
@@ -48,28 +49,48 @@ class OrbMatcher:
     def detect(self, rgb: U8) -> Keypoints:
         """Up to 1000 keypoints of an image, uint8 (h, w, 3)."""
         working = working_image(to_grey(rgb))
+        _grey, found, descriptors = self._found(working)
+        return _keypoints(working, found, descriptors)
+
+    def detect_with_mirrored(self, rgb: U8) -> tuple[Keypoints, Keypoints]:
+        """Up to 1000 keypoints of an image, uint8 (h, w, 3), and the same ones of its mirror image.
+
+        Describing them again takes a third of the time of finding them again.
+        """
+        working = working_image(to_grey(rgb))
+        grey, found, descriptors = self._found(working)
+        width = grey.shape[1]
+        # A pixel of a coarse level is as wide as its scale: what began at its left now ends there.
+        mirrored = [
+            cv2.KeyPoint(
+                width - point.pt[0] - _SCALE_FACTOR**point.octave,
+                point.pt[1],
+                point.size,
+                (180.0 - point.angle) % 360.0,
+                point.response,
+                point.octave,
+            )
+            for point in found
+        ]
+        flipped = np.ascontiguousarray(grey[:, ::-1])
+        kept, others = _detector(_FAST_THRESHOLDS[0]).compute(flipped, mirrored)
+        return (
+            _keypoints(working, found, descriptors),
+            _keypoints(working, kept, _array_of(others)),
+        )
+
+    def _found(self, working: WorkingImage) -> tuple[U8, Any, U8]:
+        """The image they were found in, the keypoints and their descriptors."""
+        grey = working.pixels
         found: Any = ()
         descriptors: Any = None
         for grey, threshold in self._attempts(working.pixels):
-            detector = cv2.ORB.create(
-                nfeatures=_FEATURES,
-                scaleFactor=_SCALE_FACTOR,
-                nlevels=_LEVELS,
-                fastThreshold=threshold,
-            )
-            found, descriptors = detector.detectAndCompute(grey, None)
+            found, descriptors = _detector(threshold).detectAndCompute(grey, None)
             if len(found) >= _ENOUGH:
                 break
         if descriptors is None:
-            found, descriptors = (), np.empty((0, 32), np.uint8)
-        return Keypoints(
-            points=working.to_frame(_centred(found)),
-            descriptors=np.asarray(descriptors, dtype=np.uint8),
-            frame=working.frame,
-            working_scale=working.scale,
-            sizes=np.array([point.size for point in found], np.float32) / working.scale[0],
-            angles=np.array([point.angle for point in found], np.float32),
-        )
+            found = ()
+        return grey, found, _array_of(descriptors)
 
     def _attempts(self, grey: U8) -> Iterator[tuple[U8, int]]:
         yield grey, _FAST_THRESHOLDS[0]
@@ -79,6 +100,32 @@ class OrbMatcher:
         """Mutual nearest neighbours that pass the ratio test."""
         rows, columns, confidence = mutual_nearest_bits(a.descriptors, b.descriptors, _RATIO)
         return matches_of(a, b, rows, columns, confidence)
+
+
+def _detector(threshold: int) -> cv2.ORB:
+    return cv2.ORB.create(
+        nfeatures=_FEATURES,
+        scaleFactor=_SCALE_FACTOR,
+        nlevels=_LEVELS,
+        fastThreshold=threshold,
+    )
+
+
+def _array_of(descriptors: Any) -> U8:
+    if descriptors is None:
+        return np.empty((0, 32), np.uint8)
+    return np.asarray(descriptors, dtype=np.uint8)
+
+
+def _keypoints(working: WorkingImage, found: Any, descriptors: U8) -> Keypoints:
+    return Keypoints(
+        points=working.to_frame(_centred(found)),
+        descriptors=descriptors,
+        frame=working.frame,
+        working_scale=working.scale,
+        sizes=np.array([point.size for point in found], np.float32) / working.scale[0],
+        angles=np.array([point.angle for point in found], np.float32),
+    )
 
 
 def _centred(found: Any) -> F32:
