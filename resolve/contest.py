@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ _TONES = len(_MOVED) + 1
 # as clearly as ten grey levels. Below so much colour, in grey levels, there is none to compare.
 _CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
 _LEAST_COLOUR = 1.0
+_SAME_SCALE = 0.05
 _GREY = 1.2
 # Pixels of blur that are no difference in sharpness.
 _NO_SOFTER = 0.6
@@ -167,23 +168,40 @@ class Contest:
 
     def _tones(self) -> list[dict[int, F64]]:
         """For each set of linked candidates what they differ by from one of them, see `_step`."""
+        return self._followed(_step, np.zeros(_TONES))
+
+    def _followed(self, step: Callable[[Verdict], F64], start: F64) -> list[dict[int, F64]]:
+        """For each set of linked candidates the sum of steps from one of them to each."""
         found: list[dict[int, F64]] = []
         known: set[int] = set()
         # From those that most were compared with: the fewer steps, the fewer errors.
-        for start in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
-            if start in known:
+        for root in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
+            if root in known:
                 continue
-            tones = {start: np.zeros(_TONES)}
-            queue = deque([start])
+            sums = {root: start}
+            queue = deque([root])
             while queue:
                 n = queue.popleft()
                 for other, verdict in self.copies[n].items():
-                    if other not in tones:
-                        tones[other] = tones[n] + _step(verdict)
+                    if other not in sums:
+                        sums[other] = sums[n] + step(verdict)
                         queue.append(other)
-            known |= tones.keys()
-            found.append(tones)
+            known |= sums.keys()
+            found.append(sums)
         return found
+
+    def at_its_scale(self) -> NDArray[np.int64]:
+        """For each candidate how many show things as large as it does, itself included, int64 (n,).
+
+        A crop does, a thumbnail does not.
+        """
+        counts = np.ones(len(self), dtype=np.int64)
+        for scales in self._followed(_scaling, np.zeros(1)):
+            for n, scale in scales.items():
+                counts[n] = sum(
+                    bool(abs(scale - other)[0] < _SAME_SCALE) for other in scales.values()
+                )
+        return counts
 
     def _lost_chroma(self, a: int, b: int) -> float:
         """How much of the colour halved colour resolution may have taken, as a logarithm."""
@@ -272,6 +290,11 @@ def _step(verdict: Verdict) -> F64:
     moved = [found[f"{name}_b"] - found[f"{name}_a"] for name in _MOVED]
     colours = [max(_LEAST_COLOUR, found[f"colour_{side}"]) for side in "ba"]
     return np.array([*moved, np.log(colours[0] / colours[1])])
+
+
+def _scaling(verdict: Verdict) -> F64:
+    """Logarithm of the pixels of b for one of a, as a length; float64 (1,)."""
+    return np.log([max(1e-3, verdict.measurements.get("scale", 1.0))])
 
 
 def _tone_distance(a: F64, b: F64, lost_chroma: float) -> float:

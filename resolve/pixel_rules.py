@@ -113,6 +113,7 @@ def _native(contest: Contest, places: Places) -> F64:
     pixels = np.array([record.width * record.height for record in contest.records])
     finest = np.array([_linear_detail(record) for record in contest.records])
     source = finest >= _SHARP_TO_THE_PIXEL
+    at_its_scale = contest.at_its_scale()
     enlarged = np.array(
         [
             finest[n] < _SOFT
@@ -120,8 +121,8 @@ def _native(contest: Contest, places: Places) -> F64:
                 source
                 & (pixels[n] > _ENLARGED * pixels)
                 & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION),
-                pixels,
-                float(pixels[n]),
+                at_its_scale,
+                int(n),
             )
             for n in everyone
         ]
@@ -129,13 +130,12 @@ def _native(contest: Contest, places: Places) -> F64:
     return np.where(enlarged, 0.0, 1.0)[places]
 
 
-def _has_source(sources: NDArray[np.bool_], pixels: F64, size: float) -> bool:
-    """True when the sources are at least as many as those of the size that is in doubt.
+def _has_source(sources: NDArray[np.bool_], at_its_scale: NDArray[np.int64], place: int) -> bool:
+    """True when more show things as large as one of the sources than as the one in doubt.
 
-    Nobody enlarges a picture and makes all the other copies of that.
+    Nobody enlarges a picture and makes all the other copies, and crops, of that.
     """
-    same_size = int((np.abs(np.log(pixels / size)) < _SAME_RESOLUTION).sum())
-    return bool(sources.any()) and int(sources.sum()) >= same_size
+    return bool(sources.any()) and int(at_its_scale[sources].max()) >= int(at_its_scale[place])
 
 
 def _native_words(contest: Contest, winner: int, losers: Places) -> str:

@@ -57,6 +57,9 @@ class Thresholds:
         min_print_side: longer side of the grid on which print may be compared, pixels: on fewer,
             one digit looks like another. (Labels that differ in a digit, shrunk: 0 of 90 pairs
             taken for copies at 360 pixels, 4 at 300, 28 at 210.)
+        min_pasted_share: of a screen, what the picture on it covers.
+        min_plain_around: of what is around it, the share that has one grey level: nothing is there
+            but a title and a few buttons.
         max_plain_difference: for pictures without texture, grey levels after a wide blur.
         max_plain_noise: for pictures without texture, robust deviation of the residual.
         max_resolution_loss: how much finer the deleted image may be than its keeper, as a length.
@@ -94,6 +97,8 @@ class Thresholds:
     max_paper: float = 0.53
     max_paper_around: float = 0.55
     min_print_side: int = 360
+    min_pasted_share: float = 0.35
+    min_plain_around: float = 0.70
     max_plain_difference: float = 2.5
     max_plain_noise: float = 2.5
     max_resolution_loss: float = 1.35

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from storage.records import ImageRecord
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
 from verify.costs import PairClock, StageCosts
+from verify.coverage import FrameShare
 from verify.doubts import NO_TEXTURE, doubt_in_pixels, doubt_in_records
 from verify.evidence import (
     Evidence,
@@ -30,8 +32,12 @@ from verify.matchers.base import Matcher
 from verify.relation import describe
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "13"
+VERIFIER_VERSION = "15"
 _COLOUR_SPREAD = 6.0
+# Of the frame: rounding, and the margin that is never compared.
+_WHOLE = 0.98
+# Bandwidths of pictures that are sharp to the last pixel, and the error of one.
+_FULLY_MEASURED, _SHARP, _SAME_DETAIL = 0.99, 0.95, 1.12
 _GREY = 0.15
 # The pixels do meet: another map would only show the same changes again.
 _ALIGNED = 0.90
@@ -126,8 +132,8 @@ class Verifier:
             return _different(doubt, evidence.transform, measured)
         frames = measure_frames(a, b, evidence.homography)
         measured |= frame_measurements(frames)
-        a_covers_b = _covers(evidence, frames, limits, by_a=True)
-        b_covers_a = _covers(evidence, frames, limits, by_a=False)
+        pair = (a.record, b.record, evidence, frames, limits)
+        a_covers_b, b_covers_a = _covers(*pair, by_a=True), _covers(*pair, by_a=False)
         if not a_covers_b and not b_covers_a:
             doubt = "each shows something that the other does not"
             return _different(doubt, evidence.transform, measured)
@@ -149,11 +155,12 @@ def _different(
     return Verdict(Relation.DIFFERENT, 0.0, False, False, transform, measured or {}, doubt)
 
 
-def _covers(evidence: Evidence, frames: Frames, limits: Thresholds, *, by_a: bool) -> bool:
+def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,
+            limits: Thresholds, *, by_a: bool) -> bool:  # fmt: skip
     """True when all that the one shows is in the other (`by_a`: all of b is in a)."""
     changes = evidence.changes
     covered, covering = (frames.b, frames.a) if by_a else (frames.a, frames.b)
-    if covered.lost > 0:
+    if covered.lost > 0 and not _is_only_framed(covered, covering, limits):
         return False
     if covering.is_pasted:
         # A screenshot or a collage with the picture in it is not where the picture came from.
@@ -162,12 +169,39 @@ def _covers(evidence: Evidence, frames: Frames, limits: Thresholds, *, by_a: boo
         return False
     # Pixels of the covered image for one of the covering, and how much softer the latter is.
     finer = evidence.scale if by_a else 1.0 / evidence.scale
-    if finer > limits.max_resolution_loss:
+    if finer > limits.max_resolution_loss and not _was_enlarged(
+        *((b, a) if by_a else (a, b)), finer
+    ):
         return False
     softer = -evidence.residual.blur if by_a else evidence.residual.blur
     if softer > limits.max_softness:
         return False
     return not _lost_its_colour(evidence, of_a=by_a)
+
+
+def _is_only_framed(covered: FrameShare, covering: FrameShare, limits: Thresholds) -> bool:
+    """True when a screen with hardly anything on it is all that is around the other's picture.
+
+    A page, a collage or a conversation has something of its own to show.
+    """
+    return (
+        covered.is_pasted
+        and covering.seen >= _WHOLE
+        and covered.seen >= limits.min_pasted_share
+        and covered.plain >= limits.min_plain_around
+    )
+
+
+def _was_enlarged(large: ImageRecord, small: ImageRecord, factor: float) -> bool:
+    """True when the larger image has the detail of the smaller one and none beyond it.
+
+    Enlarging leaves a spectrum that ends where that of its source did. A soft original that happens
+    to end there is as little worth; where the small one is soft too, nothing can be told.
+    """
+    a, b = large.quality, small.quality
+    if min(a.measured_scale, b.measured_scale) < _FULLY_MEASURED or b.bandwidth < _SHARP:
+        return False
+    return bool(a.bandwidth * factor <= _SAME_DETAIL * b.bandwidth)
 
 
 def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:

@@ -47,12 +47,15 @@ class FrameShare:
         margin: share that lies outside of it and is an empty margin.
         is_pasted: the other's picture ends in an edge inside this image, with something else
             around it: a screenshot, a collage, a page with the picture on it.
+        plain: of what lies outside, the share that has one grey level, as screens have around a
+            picture; 0 where nothing was pasted.
     """
 
     seen: float
     lost: float
     margin: float
     is_pasted: bool
+    plain: float = 0.0
 
 
 def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
@@ -83,9 +86,9 @@ def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
     lost = max(0.0, share - empty)
     if lost <= _SLACK:
         return FrameShare(seen=seen, lost=0.0, margin=empty, is_pasted=False)
-    return FrameShare(
-        seen=seen, lost=lost, margin=empty, is_pasted=_ends_in_an_edge(image, inside, margin)
-    )
+    is_pasted = _ends_in_an_edge(image, inside, margin)
+    plain = float(is_flat(luminance(image))[outside].mean()) if is_pasted else 0.0
+    return FrameShare(seen=seen, lost=lost, margin=empty, is_pasted=is_pasted, plain=plain)
 
 
 def _empty_margin(image: U8, outside: Mask) -> Mask:

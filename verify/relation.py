@@ -54,7 +54,9 @@ def describe(
         found.append((Relation.ROTATED, f"turned by {angle:.0f}°"))
     seen_a, seen_b = frames.a.seen, frames.b.seen
     border_a, border_b = frames.a.margin, frames.b.margin
-    if seen_a + border_a < _CROPPED:
+    if frames.a.is_pasted or frames.b.is_pasted:
+        found.append((Relation.OVERLAID, "one of them on a screen or a page"))
+    elif seen_a + border_a < _CROPPED:
         found.append((Relation.CROPPED, f"shows {100 * seen_a:.0f} % of the frame"))
     elif seen_b + border_b < _CROPPED:
         found.append((Relation.CROPPED, f"the other shows {100 * seen_b:.0f} % of its frame"))

@@ -69,6 +69,14 @@ class Verdict:
             name[:-2] + swap[name[-2:]] if name[-2:] in swap else name: value
             for name, value in self.measurements.items()
         }
+        if measurements.get("scale", 0.0) > 0.0:
+            measurements["scale"] = 1.0 / measurements["scale"]
+        if not measurements.get("is_mirrored"):
+            # A turn is undone by the opposite one, a mirrored turn by itself.
+            if "quarter_turns" in measurements:
+                measurements["quarter_turns"] = -measurements["quarter_turns"] % 4.0
+            if abs(measurements.get("rotation", 180.0)) < 180.0:
+                measurements["rotation"] *= -1.0
         return Verdict(
             relation=self.relation,
             score=self.score,

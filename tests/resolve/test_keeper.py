@@ -61,6 +61,28 @@ def test_an_enlarged_copy_does_not_win() -> None:
     assert _stays(contest) == (1, ("not enlarged: 1200×900; 2400×1800 shows no more",))
 
 
+def test_what_the_crops_were_cut_from_was_not_enlarged() -> None:
+    # As soft as an enlarged copy; but two crops show things as large as it does.
+    large, small = {"width": 2400, "height": 1800}, {"width": 1200, "height": 900}
+    crop = {"width": 1000, "height": 1000}
+    contest = _contest(
+        [
+            record("small", **small, bandwidth=1.0),  # type: ignore[arg-type]
+            record("soft", **large, bandwidth=0.5),  # type: ignore[arg-type]
+            record("left", **crop, bandwidth=0.5),  # type: ignore[arg-type]
+            record("right", **crop, bandwidth=0.5),  # type: ignore[arg-type]
+        ],
+        {
+            (1, 0): copy(scale=0.5),
+            (1, 2): copy(b_covers_a=False, scale=1.0),
+            (1, 3): copy(b_covers_a=False, scale=1.0),
+        },
+        are_others_compared=False,
+    )
+    assert contest.at_its_scale().tolist() == [1, 3, 3, 3]
+    assert _stays(contest)[0] == 1
+
+
 def test_a_soft_original_wins_over_its_reduced_copy() -> None:
     large, small = {"width": 2400, "height": 1800}, {"width": 1200, "height": 900}
     contest = _contest(

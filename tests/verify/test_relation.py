@@ -89,3 +89,24 @@ def test_a_grey_picture_saved_again_is_not_called_adjusted(verifier: Verifier) -
     grey = EDITS["grey"](photograph(NAME), np.random.default_rng(0))
     told = verifier.verify(indexed(grey), indexed(grey, quality=85))
     assert told.relation is Relation.REENCODED
+
+
+@pytest.mark.parametrize(
+    ("said", "reversed_"),
+    [
+        ({"scale": 0.5}, {"scale": 2.0}),
+        ({"rotation": 90.0, "quarter_turns": 1.0}, {"rotation": -90.0, "quarter_turns": 3.0}),
+        ({"rotation": 180.0, "quarter_turns": 2.0}, {"rotation": 180.0, "quarter_turns": 2.0}),
+        (
+            {"rotation": 90.0, "quarter_turns": 1.0, "is_mirrored": 1.0},
+            {"rotation": 90.0, "quarter_turns": 1.0, "is_mirrored": 1.0},
+        ),
+        ({"overlay_on_a": 0.2}, {"overlay_on_b": 0.2}),
+    ],
+)
+def test_the_reversed_verdict_measures_from_the_other_side(
+    said: dict[str, float], reversed_: dict[str, float]
+) -> None:
+    verdict = Verdict(Relation.EDITED, 0.9, True, False, None, said)
+    assert verdict.reversed().measurements == reversed_
+    assert verdict.reversed().reversed().measurements == said
