@@ -14,6 +14,7 @@ from storage.records import ImageRecord
 _GRID_SEEN = 0.05
 _LEAST_GRID = 0.02
 _SAME_QUALITY = 3.0
+_WITHOUT_LOSS = 100.0
 _SAME_GRID = 0.2
 _SAME_SHARPNESS = 0.1
 # A grid in a JPEG of such quality is older than the file: it does not tell what that was made from.
@@ -88,22 +89,26 @@ def _generation_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _compression(contest: Contest, places: Places) -> F64:
-    return np.array([_saved_quality(contest.records[n]) for n in places])
+    saved = np.array([_saved_quality(contest.records[n]) for n in places])
+    if (saved == _WITHOUT_LOSS).any():
+        # Formats that do not say how much they lost have lost more than nothing.
+        saved[np.isnan(saved)] = _WITHOUT_LOSS - 1.5 * _SAME_QUALITY
+    return saved
 
 
 def _saved_quality(record: ImageRecord) -> float:
     """On the scale of JPEG's quality; unknown for formats that do not say."""
     if record.quality.jpeg_quality > 0:
         return float(record.quality.jpeg_quality)
-    return 100.0 if record.format in _LOSSLESS else float("nan")
+    return _WITHOUT_LOSS if record.format in _LOSSLESS else float("nan")
 
 
 def _compression_words(contest: Contest, winner: int, losers: Places) -> str:
-    low = [_saved_quality(contest.records[n]) for n in losers]
-    return (
-        f"least compressed: {_saved_as(contest.records[winner])}, "
-        f"{others(contest, losers)} {span([round(value) for value in low], '')}"
-    )
+    saved = [_saved_quality(contest.records[n]) for n in losers]
+    low = [round(quality) for quality in saved if not np.isnan(quality)]
+    told = span(low, "") if len(low) == len(saved) else formats(contest, losers)
+    winning = _saved_as(contest.records[winner])
+    return f"least compressed: {winning}, {others(contest, losers)} {told}"
 
 
 def _saved_as(record: ImageRecord) -> str:

@@ -75,8 +75,8 @@ class Thresholds:
     min_worst_window: float = 0.80
     max_noise: float = 9.0
     max_recolouring: float = 22.0
-    max_opposed: float = 0.25
-    max_worst_place: float = 0.27
+    max_opposed: float = 0.28
+    max_worst_place: float = 0.30
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.30
     min_detail_kept: float = 0.50
@@ -94,8 +94,8 @@ class Thresholds:
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30
-    max_paper: float = 0.53
-    max_paper_around: float = 0.55
+    max_paper: float = 0.55
+    max_paper_around: float = 0.57
     min_print_side: int = 360
     min_pasted_share: float = 0.35
     min_plain_around: float = 0.70

@@ -30,9 +30,10 @@ from verify.evidence import (
 from verify.geometry import F64
 from verify.matchers.base import Matcher
 from verify.relation import describe
+from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "15"
+VERIFIER_VERSION = "16"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
 _WHOLE = 0.98
@@ -140,7 +141,7 @@ class Verifier:
         relation, reason, extra = describe(a.record, b.record, evidence, frames)
         return Verdict(
             relation,
-            _score(evidence),
+            score(measured, is_copy=True),
             a_covers_b,
             b_covers_a,
             evidence.transform,
@@ -152,7 +153,9 @@ class Verifier:
 def _different(
     doubt: str, transform: F64 | None = None, measured: dict[str, float] | None = None
 ) -> Verdict:
-    return Verdict(Relation.DIFFERENT, 0.0, False, False, transform, measured or {}, doubt)
+    measured = measured or {}
+    probability = score(measured, is_copy=False) if measured else 0.0
+    return Verdict(Relation.DIFFERENT, probability, False, False, transform, measured, doubt)
 
 
 def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,
@@ -210,12 +213,3 @@ def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:
     if not of_a:
         colour, other = other, colour
     return other > _COLOUR_SPREAD and colour < _GREY * other
-
-
-def _score(evidence: Evidence) -> float:
-    """How sure a verdict of "copy" is, 0..1."""
-    agreement = evidence.changes.agreement_elsewhere
-    detail = min(1.0, evidence.residual.textured_tiles / 400)
-    quiet = 1.0 - min(1.0, evidence.residual.noise / 20.0)
-    overlay = 0.03 if evidence.changes.changed_share > 0 else 0.0
-    return float(np.clip(0.90 + 0.05 * agreement * quiet + 0.05 * detail - overlay, 0.0, 1.0))

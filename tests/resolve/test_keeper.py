@@ -191,6 +191,16 @@ def test_less_compression_stays() -> None:
     assert _stays(contest) == (1, ("least compressed: JPEG quality 95, the other 60",))
 
 
+def test_a_format_that_does_not_say_what_it_lost_loses_to_one_that_loses_nothing() -> None:
+    contest = _contest(
+        [
+            record("heif", image_format="HEIF", noise=3.5),
+            record("png", image_format="PNG", noise=3.6),
+        ]
+    )
+    assert _stays(contest)[0] == 1
+
+
 def test_a_png_made_from_a_jpeg_loses_to_it() -> None:
     contest = _contest(
         [
