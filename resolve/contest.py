@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.records import ImageRecord
+from verify.enlargement import was_enlarged
 from verify.geometry import project
 from verify.verdict import Relation, Verdict
 
@@ -27,6 +28,8 @@ _TONES = len(_MOVED) + 1
 _CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
 _LEAST_COLOUR = 1.0
 _SAME_SCALE = 0.05
+# Of the squared stretch: some 2 % of the side.
+_SAME_SHAPE = 0.04
 _GREY = 1.2
 # Pixels of blur that are no difference in sharpness.
 _NO_SOFTER = 0.6
@@ -190,6 +193,22 @@ class Contest:
             found.append(sums)
         return found
 
+    def made_from(self) -> dict[int, list[int]]:
+        """For candidates that were enlarged, those they may have been made from."""
+        found: dict[int, list[int]] = {}
+        for scales in self._followed(_scaling, np.zeros(1)):
+            for n, scale in scales.items():
+                sources = [
+                    other
+                    for other, smaller in scales.items()
+                    if was_enlarged(
+                        self.records[n], self.records[other], float(np.exp(scale - smaller)[0])
+                    )
+                ]
+                if sources:
+                    found[n] = sources
+        return found
+
     def at_its_scale(self) -> NDArray[np.int64]:
         """For each candidate how many show things as large as it does, itself included, int64 (n,).
 
@@ -200,6 +219,33 @@ class Contest:
             for n, scale in scales.items():
                 counts[n] = sum(
                     bool(abs(scale - other)[0] < _SAME_SCALE) for other in scales.values()
+                )
+        return counts
+
+    def same_proportions(self) -> F64:
+        """For each candidate how many have its proportions, itself included; NaN without a map.
+
+        A picture that was made wider is alone with that; crops and turned copies are not.
+        """
+        counts = np.full(len(self), np.nan)
+        known: set[int] = set()
+        for root in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
+            if root in known or not self.copies[root]:
+                continue
+            maps = {root: np.eye(2)}
+            queue = deque([root])
+            while queue:
+                n = queue.popleft()
+                for other, verdict in self.copies[n].items():
+                    if other not in maps:
+                        maps[other] = _directions(verdict, self.records[n]) @ maps[n]
+                        queue.append(other)
+            known |= maps.keys()
+            # How a circle of the first is stretched in each, whichever way round that is.
+            shapes = {n: _shape(found) for n, found in maps.items()}
+            for n, shape in shapes.items():
+                counts[n] = sum(
+                    bool(np.abs(shape - other).max() < _SAME_SHAPE) for other in shapes.values()
                 )
         return counts
 
@@ -307,13 +353,24 @@ def _tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
 
 def _orientation(verdict: Verdict, record: ImageRecord) -> int:
     """Which of the eight orientations b is of a."""
+    return _nearest(_directions(verdict, record))
+
+
+def _directions(verdict: Verdict, record: ImageRecord) -> F64:
+    """Where a step to the right and one down in the middle of a lead to in b, float64 (2, 2)."""
     if verdict.transform is None:
         turns = round(verdict.measurements.get("quarter_turns", 0.0)) % 4
-        return turns + 4 * (verdict.measurements.get("is_mirrored", 0.0) > 0.5)
+        is_mirrored = verdict.measurements.get("is_mirrored", 0.0) > 0.5
+        return np.asarray(_ORIENTATIONS[turns + 4 * is_mirrored], dtype=np.float64)
     centre = np.array([record.width / 2, record.height / 2])
     steps = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     origin, right, down = project(verdict.transform, centre + steps)
-    return _nearest(np.stack([right - origin, down - origin], axis=1))
+    return np.stack([right - origin, down - origin], axis=1)
+
+
+def _shape(directions: F64) -> F64:
+    stretch = directions.T @ directions
+    return np.asarray(stretch / max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch))))))
 
 
 def _nearest(directions: F64) -> int:

@@ -12,6 +12,7 @@ from resolve.rule import Rule
 KEEPER_RULES: tuple[Rule, ...] = (
     pixel_rules.FRAME,
     pixel_rules.CLEAN,
+    pixel_rules.PROPORTIONS,
     pixel_rules.DETAIL,
     pixel_rules.NATIVE,
     pixel_rules.PIXELS,
@@ -43,6 +44,7 @@ LAST_RULES: tuple[Rule, ...] = (
 NOT_FOR_WHOLE_POOLS = frozenset(
     (
         pixel_rules.NATIVE.name,
+        pixel_rules.PROPORTIONS.name,
         file_rules.SOURCE.name,
         file_rules.GENERATION.name,
         pixel_rules.ADDED_GRAIN.name,

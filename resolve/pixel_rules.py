@@ -77,7 +77,19 @@ def _detail(contest: Contest, places: Places) -> F64:
         smaller = [m for m in contest.is_no_softer(int(n)) if pixels[m] <= pixels[n]]
         if smaller:
             detail[n] = max(detail[n], float(detail[smaller].max()))
+    for n, sources in _enlarged_from(contest).items():
+        detail[n] = min(detail[n], float(detail[sources].max()))
     return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
+
+
+def _enlarged_from(contest: Contest) -> dict[int, list[int]]:
+    """Candidates that were enlarged, each with those it was made from."""
+    at_its_scale = contest.at_its_scale()
+    return {
+        n: sources
+        for n, sources in contest.made_from().items()
+        if int(at_its_scale[sources].max()) >= int(at_its_scale[n])
+    }
 
 
 def _linear_detail(record: ImageRecord) -> float:
@@ -106,7 +118,8 @@ def _native(contest: Contest, places: Places) -> F64:
     """0 for pictures that are enlarged copies of another of the same detail, else 1.
 
     Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
-    pixel. If the smaller is soft too, it was made by reducing a soft original.
+    pixel, or if the larger is smoother by far. If the smaller is soft too, it was made by reducing
+    a soft original.
     """
     everyone = np.arange(len(contest))
     detail = _detail(contest, everyone)
@@ -127,6 +140,7 @@ def _native(contest: Contest, places: Places) -> F64:
             for n in everyone
         ]
     )
+    enlarged[list(_enlarged_from(contest))] = True
     return np.where(enlarged, 0.0, 1.0)[places]
 
 
@@ -160,6 +174,14 @@ def _colour(contest: Contest, places: Places) -> F64:
 
 def _colour_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"in colour; {others(contest, losers)} {'is' if len(losers) == 1 else 'are'} grey"
+
+
+def _proportions(contest: Contest, places: Places) -> F64:
+    return contest.same_proportions()[places]
+
+
+def _proportions_words(contest: Contest, winner: int, losers: Places) -> str:
+    return f"the proportions that most have; {others(contest, losers)} stretched"
 
 
 def _orientation(contest: Contest, places: Places) -> F64:
@@ -255,6 +277,7 @@ CLEAN = Rule("clean", _clean, 0.003, _clean_words)
 DETAIL = Rule("detail", _detail, _SAME_RESOLUTION, _detail_words)
 NATIVE = Rule("native", _native, 0.5, _native_words)
 PIXELS = Rule("pixels", _pixels, _SAME_RESOLUTION, _detail_words)
+PROPORTIONS = Rule("proportions", _proportions, 0.5, _proportions_words)
 COLOUR = Rule("colour", _colour, 0.5, _colour_words)
 ORIENTATION = Rule("orientation", _orientation, 0.5, _orientation_words)
 TONE = Rule("tone", _tone, 0.22, _tone_words)

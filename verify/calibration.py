@@ -36,6 +36,7 @@ class Thresholds:
             balance, grey levels.
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
+        max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
         min_translucency: correlation from which on the picture shows through a veil.
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
@@ -77,6 +78,7 @@ class Thresholds:
     max_recolouring: float = 22.0
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
+    max_opposed_faint: float = 0.12
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.30
     min_detail_kept: float = 0.50
@@ -113,7 +115,7 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
         max_disagreement=0.05,
         min_worst_window=0.75,
         max_textured_solid_share=0.1,
-        max_paper=0.55,
+        max_paper=0.58,
         max_paper_around=0.65,
         min_textured_tiles=30,
         max_resolution_loss=1.6,

@@ -18,6 +18,7 @@ from verify.calibration import THRESHOLDS, Strictness, Thresholds
 from verify.costs import PairClock, StageCosts
 from verify.coverage import FrameShare
 from verify.doubts import NO_TEXTURE, doubt_in_pixels, doubt_in_records
+from verify.enlargement import was_enlarged
 from verify.evidence import (
     Evidence,
     Frames,
@@ -33,12 +34,10 @@ from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "16"
+VERIFIER_VERSION = "19"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
 _WHOLE = 0.98
-# Bandwidths of pictures that are sharp to the last pixel, and the error of one.
-_FULLY_MEASURED, _SHARP, _SAME_DETAIL = 0.99, 0.95, 1.12
 _GREY = 0.15
 # The pixels do meet: another map would only show the same changes again.
 _ALIGNED = 0.90
@@ -172,9 +171,8 @@ def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,
         return False
     # Pixels of the covered image for one of the covering, and how much softer the latter is.
     finer = evidence.scale if by_a else 1.0 / evidence.scale
-    if finer > limits.max_resolution_loss and not _was_enlarged(
-        *((b, a) if by_a else (a, b)), finer
-    ):
+    finest, other = (b, a) if by_a else (a, b)
+    if finer > limits.max_resolution_loss and not was_enlarged(finest, other, finer):
         return False
     softer = -evidence.residual.blur if by_a else evidence.residual.blur
     if softer > limits.max_softness:
@@ -193,18 +191,6 @@ def _is_only_framed(covered: FrameShare, covering: FrameShare, limits: Threshold
         and covered.seen >= limits.min_pasted_share
         and covered.plain >= limits.min_plain_around
     )
-
-
-def _was_enlarged(large: ImageRecord, small: ImageRecord, factor: float) -> bool:
-    """True when the larger image has the detail of the smaller one and none beyond it.
-
-    Enlarging leaves a spectrum that ends where that of its source did. A soft original that happens
-    to end there is as little worth; where the small one is soft too, nothing can be told.
-    """
-    a, b = large.quality, small.quality
-    if min(a.measured_scale, b.measured_scale) < _FULLY_MEASURED or b.bandwidth < _SHARP:
-        return False
-    return bool(a.bandwidth * factor <= _SAME_DETAIL * b.bandwidth)
 
 
 def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:

@@ -102,6 +102,10 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
             changes.textured_solid_share <= limits.max_textured_solid_share
             and max(changes.opposed, changes.worst_place) <= limits.max_opposed_solid
         )
+    worst = max(changes.opposed, changes.worst_place)
+    if changes.detail_added < limits.min_detail_ratio * changes.detail_kept:
+        # Faint strokes on a busy picture: a thing that moved looks like that from both sides.
+        return worst <= limits.max_opposed_faint and _are_letters(changes, limits)
     return (
         changes.opposed <= limits.max_opposed
         and changes.worst_place <= limits.max_worst_place

@@ -336,9 +336,8 @@ def _affine_maps(source: F64, target: F64) -> Iterator[F64]:
     """Affine maps from the poorest to the richest, float64 (3, 4)."""
     if not _is_grey(target) or _is_grey(source):
         yield _IDENTITY_MAP
-    grey = source @ _LUMINANCE
-    gain, offset = _line(grey, target @ _LUMINANCE)
     if float(_chroma(target).std()) < _GREY_SPREAD:
+        gain, offset = _line(source @ _LUMINANCE, target @ _LUMINANCE)
         yield np.column_stack([np.tile(gain * _LUMINANCE, (3, 1)), np.full(3, offset)])
     lines = [_line(source[:, channel], target[:, channel]) for channel in range(3)]
     yield np.column_stack([np.diag([line[0] for line in lines]), [line[1] for line in lines]])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from resolve.contest import Candidate, Contest
 from resolve.keeper import KeeperRules, elect, explain
@@ -39,6 +41,11 @@ def _contest(
     return Contest(candidates, range(count), verdicts)
 
 
+def _mapped(transform: NDArray[np.float64]) -> Verdict:
+    """Of a picture and a copy of it under this map."""
+    return replace(copy(), transform=np.asarray(transform, dtype=np.float64))
+
+
 def _stays(contest: Contest) -> tuple[int, tuple[str, ...]]:
     winner, deciding = elect(contest, KEEPER_RULES)
     return winner, explain(contest, winner, deciding, KEEPER_RULES)
@@ -59,6 +66,32 @@ def test_an_enlarged_copy_does_not_win() -> None:
         [record("a", **large, bandwidth=0.5), record("b", **small, bandwidth=1.0)]  # type: ignore[arg-type]
     )
     assert _stays(contest) == (1, ("not enlarged: 1200×900; 2400×1800 shows no more",))
+
+
+def test_a_copy_that_is_smoother_by_far_loses_to_the_smaller_one_it_was_made_from() -> None:
+    large = record("large", width=2000, height=1600, bandwidth=0.54, noise=0.5, sharpness=60.0)
+    small = record("small", width=1000, height=800, bandwidth=1.0, noise=3.9, sharpness=900.0)
+    contest = _contest([large, small], {(0, 1): copy(scale=0.5)})
+    assert contest.made_from() == {0: [1]}
+    assert _stays(contest)[0] == 1
+
+
+def test_a_picture_made_wider_loses_to_the_proportions_that_most_have() -> None:
+    wider = _mapped(np.diag([1.25, 1.0, 1.0]))
+    crop = _mapped(np.array([[1.0, 0, -40], [0, 1, -30], [0, 0, 1]]))
+    contest = _contest(
+        [
+            record("original", width=1000, height=800),
+            record("wider", width=1250, height=800),
+            record("crop", width=900, height=750),
+        ],
+        {(0, 1): wider, (0, 2): crop},
+        are_others_compared=False,
+    )
+    assert contest.same_proportions().tolist() == [2, 1, 2]
+    winner, reasons = _stays(contest)
+    assert winner == 0
+    assert "the proportions that most have; one of the others stretched" in reasons
 
 
 def test_what_the_crops_were_cut_from_was_not_enlarged() -> None:

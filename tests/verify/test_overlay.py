@@ -136,7 +136,10 @@ def test_another_picture_agrees_nowhere() -> None:
     [
         ({}, ""),
         ({"opposed": 0.3}, "something changed in the picture"),
-        ({"worst_place": 0.3}, "something changed in the picture"),
+        ({"worst_place": 0.35}, "something changed in the picture"),
+        ({"detail_added": 1.6}, ""),
+        ({"detail_added": 1.6, "worst_place": 0.2}, "something changed in the picture"),
+        ({"detail_added": 1.6, "opposed": 0.2}, "something changed in the picture"),
         ({"detail_kept": 0.2, "detail_added": 3.0}, "something changed in the picture"),
         ({"detail_kept": 3.0, "detail_added": 9.0}, "something changed in the picture"),
         ({"detail_added": 1.2}, "something changed in the picture"),

@@ -25,7 +25,10 @@ from verify.matchers.base import (
 
 Indices = NDArray[np.intp]
 
-_FEATURES = 1000
+# Of 269 crops, turns, borders and chains 1000 points at 640 pixels align 265, and 700 at 480 one
+# less, in five sixths of the time.
+_FEATURES = 700
+_LONGEST_SIDE = 480
 _SCALE_FACTOR = 1.2
 _LEVELS = 9
 _RATIO = 0.85
@@ -38,26 +41,26 @@ class OrbMatcher:
     """ORB keypoints, mutual nearest neighbours in Hamming distance, ratio test."""
 
     name = "orb"
-    version = f"orb-3/opencv-{cv2.__version__}"
+    version = f"orb-4/opencv-{cv2.__version__}"
     licence = "Apache-2.0"
     is_rotation_invariant = True
 
     def __init__(self) -> None:
-        parameters = (_FEATURES, _SCALE_FACTOR, _LEVELS, _RATIO, _FAST_THRESHOLDS)
+        parameters = (_FEATURES, _LONGEST_SIDE, _SCALE_FACTOR, _LEVELS, _RATIO, _FAST_THRESHOLDS)
         self.fingerprint = hashlib.sha256(f"{self.version}{parameters}".encode()).hexdigest()[:16]
 
     def detect(self, rgb: U8) -> Keypoints:
-        """Up to 1000 keypoints of an image, uint8 (h, w, 3)."""
-        working = working_image(to_grey(rgb))
+        """Up to 700 keypoints of an image, uint8 (h, w, 3)."""
+        working = working_image(to_grey(rgb), largest=_LONGEST_SIDE)
         _grey, found, descriptors = self._found(working)
         return _keypoints(working, found, descriptors)
 
     def detect_with_mirrored(self, rgb: U8) -> tuple[Keypoints, Keypoints]:
-        """Up to 1000 keypoints of an image, uint8 (h, w, 3), and the same ones of its mirror image.
+        """Up to 700 keypoints of an image, uint8 (h, w, 3), and the same ones of its mirror image.
 
         Describing them again takes a third of the time of finding them again.
         """
-        working = working_image(to_grey(rgb))
+        working = working_image(to_grey(rgb), largest=_LONGEST_SIDE)
         grey, found, descriptors = self._found(working)
         width = grey.shape[1]
         # A pixel of a coarse level is as wide as its scale: what began at its left now ends there.
