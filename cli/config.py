@@ -37,6 +37,7 @@ RUNTIMES = (
 STRICTNESSES = ("safe", "balanced", "loose")
 LINKS = ("hard", "symbolic")
 CHECKS = ("content", "etag")
+SECOND_LOOKS = ("auto", "none", "loftr")
 MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")
 
 
@@ -73,6 +74,8 @@ class Settings:
         top: neighbours of a query.
         verify: whether a query's neighbours are verified.
         matcher: keypoint matchers, tried in this order until one aligns the pair.
+        second_look: the matcher that gets the pairs which those leave open, many at a time: auto
+            is LoFTR where there is a GPU and its weights, none is none.
         out: the folder for the lists.
         against: a reference index, whose images stay and are looked for in the other; None for
             none.
@@ -101,6 +104,7 @@ class Settings:
     top: int = 10
     verify: bool = True
     matcher: tuple[Choice, ...] = (Choice("orb"),)
+    second_look: Choice = Choice("auto")
     out: Path = Path("dedup-lists")
     against: Path | None = None
     strictness: str = "safe"
@@ -219,6 +223,13 @@ def _matchers(value: object) -> tuple[Choice, ...]:
     return matchers
 
 
+def _second_look(value: object) -> Choice:
+    chosen = _choices(value)
+    if len(chosen) != 1 or chosen[0].name not in SECOND_LOOKS:
+        raise _Invalid("one of " + ", ".join(SECOND_LOOKS) + ", or loftr=PATH")
+    return chosen[0]
+
+
 _PARSERS: dict[str, Callable[[object], Any]] = {
     "index": _path,
     "model": _models,
@@ -233,6 +244,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "top": _number(1, 10_000, is_whole=True),
     "verify": _boolean,
     "matcher": _matchers,
+    "second_look": _second_look,
     "out": _path,
     "against": _path,
     "strictness": _one_of(STRICTNESSES),

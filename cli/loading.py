@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from storage.parameters import IndexParameters
     from storage.source import Source
     from verify.cascade import Verifier
+    from verify.second_look import SecondLook
 
 
 def source_options(settings: Settings) -> SourceOptions:
@@ -121,4 +122,46 @@ def load_verifier(settings: Settings) -> Verifier:
         load_matcher(choice.name, weights=choice.weights, device=settings.device)
         for choice in settings.matcher
     )
-    return Verifier(matchers, Strictness(settings.strictness))
+    return Verifier(matchers, Strictness(settings.strictness), second_look_version(settings))
+
+
+def second_look_version(settings: Settings) -> str:
+    """Name and version of the matcher that open pairs go to; empty when there is none."""
+    if not _looks_again(settings):
+        return ""
+    from verify.matchers.loftr import LoftrMatcher
+
+    return f"{LoftrMatcher.name}-{LoftrMatcher.version}"
+
+
+def load_second_look(settings: Settings, verifier: Verifier) -> SecondLook | None:
+    """What looks again at the pairs that the matchers leave open, or None.
+
+    Raises:
+        ModelError: its weights are missing or damaged, or the device cannot be used.
+    """
+    if not _looks_again(settings):
+        return None
+    from typing import cast
+
+    from verify.matchers.base import BatchMatcher
+    from verify.matchers.registry import load_matcher
+    from verify.second_look import SecondLook
+
+    matcher = load_matcher("loftr", weights=settings.second_look.weights, device=settings.device)
+    return SecondLook(cast(BatchMatcher, matcher), verifier)
+
+
+def _looks_again(settings: Settings) -> bool:
+    """By default where there is a GPU, and the weights lie ready: nothing is fetched unasked."""
+    if settings.second_look.name != "auto":
+        return settings.second_look.name != "none"
+    if settings.device == "cpu":
+        return False
+    from verify.matchers.registry import list_matchers
+
+    if not any(info.name == "loftr" and info.is_available for info in list_matchers()):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -68,6 +68,15 @@ def _command(
             "newest; repeat, most important first.",
         ),
     ] = None,
+    second_look: Annotated[
+        str | None,
+        typer.Option(
+            "--second-look",
+            metavar="NAME[=PATH]",
+            help="What gets the pairs that the matchers leave open, in batches: auto (LoFTR where "
+            "there is a GPU), loftr, none. Default: auto",
+        ),
+    ] = None,
     device: DeviceOption = None,
     workers: Annotated[
         int | None,
@@ -91,6 +100,7 @@ def _command(
         workers=workers,
         strictness=strictness,
         matcher=matcher,
+        second_look=second_look,
         prefer=prefer,
         protect=protect,
         device=device,
@@ -105,14 +115,15 @@ def run(settings: Settings) -> None:
     Raises:
         DedupError: the index, a model or the folder for the lists cannot be used.
     """
-    from cli.loading import load_verifier
+    from cli.loading import load_second_look, load_verifier
     from cli.output import print_json
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay, print_summary
     from resolve.decisions import read_decisions
     from resolve.effort import Effort
     from resolve.lists import write_lists
-    from resolve.needed_pairs import needed_pairs
+    from resolve.needed_pairs import Ahead, needed_pairs
+    from resolve.open_pairs import OpenPairs
     from resolve.reference import open_reference
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
@@ -127,6 +138,7 @@ def run(settings: Settings) -> None:
 
     directory = IndexDirectory.open(settings.index)
     verifier = load_verifier(settings)
+    second_look = load_second_look(settings, verifier)
     options = ResolveOptions(
         prefer=settings.prefer,
         protect=settings.protect,
@@ -158,7 +170,10 @@ def run(settings: Settings) -> None:
                 verdicts, open_catalog, partial(load_verifier, settings), settings.workers
             )
         )
-        needed = needed_pairs(candidates, workers.ahead, verdicts, catalog.record)
+        ahead: Ahead = workers.ahead
+        if second_look is not None:
+            ahead = OpenPairs(verdicts, second_look).after(ahead)
+        needed = needed_pairs(candidates, ahead, verdicts, catalog.record)
         resolution = resolve(catalog, needed, verdicts, options, ResolveDisplay(shown), statistics)
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]

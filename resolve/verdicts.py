@@ -132,6 +132,10 @@ class CachedVerdicts:
     def add(self, low: int, high: int, stored: bytes) -> None:
         """Takes a computed verdict in, to be stored with the next transaction."""
         self.computed += 1
+        self.replace(low, high, stored)
+
+    def replace(self, low: int, high: int, stored: bytes) -> None:
+        """Takes a verdict in that has been computed anew, in place of the one before."""
         self._pending[(self._digest(low), self._digest(high))] = stored
         if self._is_writable and len(self._pending) >= VERDICTS_PER_COMMIT:
             self.flush()

@@ -34,7 +34,8 @@ from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "19"
+VERIFIER_VERSION = "20"
+NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
 _WHOLE = 0.98
@@ -54,6 +55,7 @@ class Verifier:
     Args:
         matchers: keypoint matchers, tried in this order.
         strictness: the row of the calibrated table.
+        second_look: name and version of the matcher that open pairs go to afterwards, if any.
 
     Attributes:
         version: what a cached verdict depends on.
@@ -61,18 +63,33 @@ class Verifier:
     """
 
     def __init__(
-        self, matchers: tuple[Matcher, ...], strictness: Strictness = Strictness.SAFE
+        self,
+        matchers: tuple[Matcher, ...],
+        strictness: Strictness = Strictness.SAFE,
+        second_look: str = "",
     ) -> None:
         self._aligner = Aligner(matchers)
         self._thresholds = THRESHOLDS[strictness]
         self.costs = StageCosts()
         names = "+".join(f"{matcher.name}-{matcher.version}" for matcher in matchers)
         self.version = f"{VERIFIER_VERSION}/{strictness.value}/{names}"
+        if second_look:
+            self.version += f"/then-{second_look}"
 
     def verify(self, a: VerifyImage, b: VerifyImage) -> Verdict:
         """The verdict on a and b."""
         with self.costs.pair() as clock:
             return self._verify(a, b, clock)
+
+    def under(self, a: VerifyImage, b: VerifyImage, proposal: Proposal) -> Verdict | None:
+        """The verdict under a map that was found elsewhere; None when the two hardly overlap."""
+        with self.costs.pair() as clock:
+            clock.enter("pixels")
+            return self._try(a, b, proposal)[0]
+
+    def without_a_map(self) -> Verdict:
+        """The verdict on a pair that nothing brings together."""
+        return _different(NO_MAP)
 
     def _verify(self, a: VerifyImage, b: VerifyImage, clock: PairClock) -> Verdict:
         clock.enter("records")
@@ -97,7 +114,7 @@ class Verifier:
                 best = verdict
             if is_settled:
                 break
-        return best or _different("no map brings the two together")
+        return best or _different(NO_MAP)
 
     def _try(
         self, a: VerifyImage, b: VerifyImage, proposal: Proposal

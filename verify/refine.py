@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.geometry import F64, project
+from verify.geometry import F64
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -97,23 +97,18 @@ def refine_homography(
         shift = moves if np.isinf(shift) else shift
         if moves < _GOOD_ENOUGH:
             break
-        target = project(homography, samples + moved.astype(np.float64))
         cv2.setRNGSeed(1)
+        # Fitted in the reference's own pixels: OpenCV's robust fits reject maps that mirror.
         fitted, _inliers = cv2.findHomography(
             samples.astype(np.float64),
-            target,
+            samples + moved.astype(np.float64),
             cv2.USAC_FAST,
-            _INLIER[min(turn, len(_INLIER) - 1)] * _scale(homography, samples),
+            _INLIER[min(turn, len(_INLIER) - 1)],
         )
         matrix = np.asarray(fitted, dtype=np.float64)
         if matrix.shape != (3, 3):
             # OpenCV gives None where no four points agree.
             break
-        homography = matrix
+        homography = homography @ matrix
+        homography = homography / homography[2, 2]
     return homography, shift
-
-
-def _scale(homography: F64, samples: NDArray[np.floating]) -> float:
-    centre = samples.mean(axis=0)
-    step = project(homography, centre + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-    return float(max(np.hypot(*(step[1] - step[0])), np.hypot(*(step[2] - step[0])), 0.1))

@@ -58,6 +58,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
         "against": "archive", "quarantine": "az://archive/quarantine", "link": "symbolic",
         "tag": "copy=yes", "check": "etag", "price_per_gb": "0.02",
+        "second_look": "loftr=w.ckpt",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

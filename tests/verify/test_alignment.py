@@ -13,6 +13,7 @@ from verify.alignment import EQUAL_FRAMES, Aligner, equal_frame_maps, refined
 from verify.geometry import (
     F64,
     ORIENTATION_COUNT,
+    Size,
     corners,
     orientation_matrix,
     oriented,
@@ -128,6 +129,20 @@ def test_refinement_brings_a_map_that_is_two_pixels_off_to_its_place(factor: str
     found, shift = refined(picture, copy, off)
     assert worst_corner(found, truth, picture) < 0.8 * before
     assert 0.3 < shift < 3.0
+
+
+@pytest.mark.parametrize("orientation", range(ORIENTATION_COUNT))
+def test_refinement_works_in_every_orientation(orientation: int) -> None:
+    # OpenCV's robust fits reject maps that mirror.
+    picture = photograph("china.jpg")
+    part = np.ascontiguousarray(oriented(picture[30:280, 60:400], orientation))
+    truth = orientation_matrix(Size(340, 250), orientation) @ np.array(
+        [[1.0, 0, -60], [0, 1, -30], [0, 0, 1]]
+    )
+    off = truth @ np.array([[1.003, 0, 1.2], [0, 0.998, -0.9], [0, 0, 1]])
+    found, _shift = refined(picture, part, off)
+    inside = np.array([[100.0, 60.0], [360.0, 60.0], [360.0, 250.0], [100.0, 250.0]])
+    assert np.abs(project(found, inside) - project(truth, inside)).max() < 0.2
 
 
 def test_refinement_of_a_right_map_moves_nothing() -> None:

@@ -423,3 +423,21 @@ def test_working_pixels_and_frame_pixels_are_inverses():
     there = frame_to_working(points, working.scale)
     assert np.allclose(there[:2], [[-0.5, -0.5], [479.5, 351.5]])
     assert np.allclose(working_to_frame(there, working.scale), points, atol=1e-4)
+
+
+def test_loftr_matches_many_pairs_at_once_as_it_matches_each(tmp_path, image):
+    save_loftr_weights_for(image[:112], tmp_path / "mine.ckpt")
+    matcher = load_matcher("loftr", weights=tmp_path / "mine.ckpt", device="cpu")
+    upper, lower = matcher.detect(image[:96]), matcher.detect(image[16:112])
+    smaller = matcher.detect(image[:80, :240])
+    pairs = [(upper, lower), (smaller, upper), (lower, lower)]
+    together = matcher.match_batch(pairs)
+    assert matcher.match_batch([]) == []
+    for (a, b), found in zip(pairs, together, strict=True):
+        alone = matcher.match(a, b)
+        assert (found.frame_a, found.frame_b) == (a.frame, b.frame)
+        # Beside the padding the features are others, and with them some of the mutual neighbours.
+        assert len(found) == pytest.approx(len(alone), rel=0.25)
+        known = {tuple(point) for point in np.round(alone.points_a / 8).astype(int)}
+        same = [tuple(point) in known for point in np.round(found.points_a / 8).astype(int)]
+        assert np.mean(same) > 0.8

@@ -6,6 +6,7 @@ whatever size the matcher worked at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -105,6 +106,14 @@ class Matcher(Protocol):
 
     def match(self, a: Keypoints, b: Keypoints) -> Matches:
         """Correspondences between two images that this matcher has detected."""
+
+
+@runtime_checkable
+class BatchMatcher(Matcher, Protocol):
+    """A matcher whose network takes many pairs at once."""
+
+    def match_batch(self, pairs: Sequence[tuple[Keypoints, Keypoints]]) -> list[Matches]:
+        """`match` of each pair."""
 
 
 @runtime_checkable
