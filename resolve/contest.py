@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resolve import followed
 from storage.records import ImageRecord
 from verify.enlargement import was_enlarged
-from verify.geometry import project
-from verify.verdict import Relation, Verdict
+from verify.verdict import Verdict
 
 F64 = NDArray[np.float64]
 
@@ -21,16 +20,9 @@ _SAME_TONE = 4.0
 # What saving takes of the colour, as a logarithm of saturation: again as before, and with halved
 # colour resolution, which averages away what is colourful from pixel to pixel.
 _RESAVED, _SUBSAMPLED = 0.05, 0.25
-_MOVED = ("brightness", "contrast", "red", "blue")
-_TONES = len(_MOVED) + 1
-# A grey level of contrast moves the tones by 0.8 on average; a saturation changed by a half is seen
-# as clearly as ten grey levels. Below so much colour, in grey levels, there is none to compare.
-_CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
-_LEAST_COLOUR = 1.0
 _SAME_SCALE = 0.05
 # Of the squared stretch: some 2 % of the side.
 _SAME_SHAPE = 0.04
-_GREY = 1.2
 # Pixels of blur that are no difference in sharpness.
 _NO_SOFTER = 0.6
 _LOSSLESS = frozenset(("PNG", "BMP", "TIFF"))
@@ -39,16 +31,6 @@ _LOSSY = 96.0
 _TWIN = 1e-3
 # In grey levels; all pictures without any noise measure the same.
 _LEAST_MEASURED = 0.3
-_MIRROR = np.diag([-1.0, 1.0])
-_QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
-# The eight orientations as maps of directions; y points down.
-_ORIENTATIONS = np.stack(
-    [
-        np.linalg.matrix_power(_QUARTER, turns) @ base
-        for base in (np.eye(2), _MIRROR)
-        for turns in range(4)
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,12 +137,12 @@ class Contest:
         What two differ by is followed through the verdicts: not each was compared with each.
         """
         distances = np.full(len(self), np.nan)
-        for tones in self._tones():
+        for tones in followed.tones(self.copies):
             if len(tones) < 3:
                 continue
             for n in tones:
                 found = sorted(
-                    _tone_distance(tones[n], tones[other], self._lost_chroma(n, other))
+                    followed.tone_distance(tones[n], tones[other], self._lost_chroma(n, other))
                     for other in tones
                     if other != n
                 )
@@ -169,40 +151,16 @@ class Contest:
                 distances[n] = np.log(_SAME_TONE + counted).mean()
         return distances
 
-    def _tones(self) -> list[dict[int, F64]]:
-        """For each set of linked candidates what they differ by from one of them, see `_step`."""
-        return self._followed(_step, np.zeros(_TONES))
-
-    def _followed(self, step: Callable[[Verdict], F64], start: F64) -> list[dict[int, F64]]:
-        """For each set of linked candidates the sum of steps from one of them to each."""
-        found: list[dict[int, F64]] = []
-        known: set[int] = set()
-        # From those that most were compared with: the fewer steps, the fewer errors.
-        for root in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
-            if root in known:
-                continue
-            sums = {root: start}
-            queue = deque([root])
-            while queue:
-                n = queue.popleft()
-                for other, verdict in self.copies[n].items():
-                    if other not in sums:
-                        sums[other] = sums[n] + step(verdict)
-                        queue.append(other)
-            known |= sums.keys()
-            found.append(sums)
-        return found
-
     def made_from(self) -> dict[int, list[int]]:
         """For candidates that were enlarged, those they may have been made from."""
         found: dict[int, list[int]] = {}
-        for scales in self._followed(_scaling, np.zeros(1)):
+        for scales in followed.scales(self.copies):
             for n, scale in scales.items():
                 sources = [
                     other
                     for other, smaller in scales.items()
                     if was_enlarged(
-                        self.records[n], self.records[other], float(np.exp(scale - smaller)[0])
+                        self.records[n], self.records[other], float(np.exp(scale - smaller))
                     )
                 ]
                 if sources:
@@ -215,11 +173,9 @@ class Contest:
         A crop does, a thumbnail does not.
         """
         counts = np.ones(len(self), dtype=np.int64)
-        for scales in self._followed(_scaling, np.zeros(1)):
+        for scales in followed.scales(self.copies):
             for n, scale in scales.items():
-                counts[n] = sum(
-                    bool(abs(scale - other)[0] < _SAME_SCALE) for other in scales.values()
-                )
+                counts[n] = sum(abs(scale - other) < _SAME_SCALE for other in scales.values())
         return counts
 
     def same_proportions(self) -> F64:
@@ -228,21 +184,7 @@ class Contest:
         A picture that was made wider is alone with that; crops and turned copies are not.
         """
         counts = np.full(len(self), np.nan)
-        known: set[int] = set()
-        for root in sorted(self.copies, key=lambda n: (-len(self.copies[n]), n)):
-            if root in known or not self.copies[root]:
-                continue
-            maps = {root: np.eye(2)}
-            queue = deque([root])
-            while queue:
-                n = queue.popleft()
-                for other, verdict in self.copies[n].items():
-                    if other not in maps:
-                        maps[other] = _directions(verdict, self.records[n]) @ maps[n]
-                        queue.append(other)
-            known |= maps.keys()
-            # How a circle of the first is stretched in each, whichever way round that is.
-            shapes = {n: _shape(found) for n, found in maps.items()}
+        for shapes in followed.shapes(self.copies, self.records):
             for n, shape in shapes.items():
                 counts[n] = sum(
                     bool(np.abs(shape - other).max() < _SAME_SHAPE) for other in shapes.values()
@@ -291,28 +233,11 @@ class Contest:
         Orientations are followed from image to image through the verdicts; NaN for candidates
         that no verdict leads to from the first.
         """
-        labels: dict[int, int] = {}
         counts = np.full(len(self), np.nan)
-        for start in range(len(self)):
-            if start in labels or not self.copies[start]:
-                continue
-            found = self._follow(start)
-            labels |= found
-            for n, label in found.items():
-                counts[n] = sum(other == label for other in found.values())
+        for orientations in followed.orientations(self.copies, self.records):
+            for n, orientation in orientations.items():
+                counts[n] = sum(other == orientation for other in orientations.values())
         return counts
-
-    def _follow(self, start: int) -> dict[int, int]:
-        labels = {start: 0}
-        queue = [start]
-        while queue:
-            n = queue.pop()
-            for other, verdict in self.copies[n].items():
-                if other not in labels:
-                    step = _ORIENTATIONS[_orientation(verdict, self.records[n])]
-                    labels[other] = _nearest(step @ _ORIENTATIONS[labels[n]])
-                    queue.append(other)
-        return labels
 
 
 def _added(verdict: Verdict) -> float:
@@ -326,52 +251,3 @@ def _outside(verdict: Verdict, side: str) -> float:
     seen = verdict.measurements.get(f"frame_share_{side}", 1.0)
     margin = verdict.measurements.get(f"border_on_{side}", 0.0)
     return max(0.0, 1.0 - seen - margin)
-
-
-def _step(verdict: Verdict) -> F64:
-    """What b has more than a: brightness, contrast, red, blue, log of colour; float64 (5,)."""
-    found = verdict.measurements
-    if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS) or "colour_a" not in found:
-        return np.zeros(_TONES)
-    moved = [found[f"{name}_b"] - found[f"{name}_a"] for name in _MOVED]
-    colours = [max(_LEAST_COLOUR, found[f"colour_{side}"]) for side in "ba"]
-    return np.array([*moved, np.log(colours[0] / colours[1])])
-
-
-def _scaling(verdict: Verdict) -> F64:
-    """Logarithm of the pixels of b for one of a, as a length; float64 (1,)."""
-    return np.log([max(1e-3, verdict.measurements.get("scale", 1.0))])
-
-
-def _tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
-    brightness, contrast, red, blue, colour = np.abs(b - a)
-    # A grey copy says nothing of colour beyond that it has none.
-    saturation = max(0.0, min(_GREY, colour) - lost_chroma)
-    tone = np.hypot(brightness, _CONTRAST_MOVES * contrast)
-    return float(tone + np.hypot(red, blue) + _SATURATION_SEEN * saturation)
-
-
-def _orientation(verdict: Verdict, record: ImageRecord) -> int:
-    """Which of the eight orientations b is of a."""
-    return _nearest(_directions(verdict, record))
-
-
-def _directions(verdict: Verdict, record: ImageRecord) -> F64:
-    """Where a step to the right and one down in the middle of a lead to in b, float64 (2, 2)."""
-    if verdict.transform is None:
-        turns = round(verdict.measurements.get("quarter_turns", 0.0)) % 4
-        is_mirrored = verdict.measurements.get("is_mirrored", 0.0) > 0.5
-        return np.asarray(_ORIENTATIONS[turns + 4 * is_mirrored], dtype=np.float64)
-    centre = np.array([record.width / 2, record.height / 2])
-    steps = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    origin, right, down = project(verdict.transform, centre + steps)
-    return np.stack([right - origin, down - origin], axis=1)
-
-
-def _shape(directions: F64) -> F64:
-    stretch = directions.T @ directions
-    return np.asarray(stretch / max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch))))))
-
-
-def _nearest(directions: F64) -> int:
-    return int(np.argmax(np.einsum("kij,ij->k", _ORIENTATIONS, directions)))

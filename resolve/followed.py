@@ -1,0 +1,137 @@
+"""What candidates differ by, followed from one to the other through the verdicts.
+
+Not each was compared with each. But how two differ follows from how both differ from a third: tones
+and scales add up, turns and stretches multiply.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.records import ImageRecord
+from verify.geometry import project
+from verify.verdict import Relation, Verdict
+
+F64 = NDArray[np.float64]
+Copies = Mapping[int, Mapping[int, Verdict]]
+Value = TypeVar("Value")
+
+_MOVED = ("brightness", "contrast", "red", "blue")
+_TONES = len(_MOVED) + 1
+# A grey level of contrast moves the tones by 0.8 on average; a saturation changed by a half is seen
+# as clearly as ten grey levels. Below so much colour, in grey levels, there is none to compare.
+_CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
+_LEAST_COLOUR = 1.0
+_GREY = 1.2
+_MIRROR = np.diag([-1.0, 1.0])
+_QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
+# The eight orientations as maps of directions; y points down.
+_ORIENTATIONS = np.stack(
+    [
+        np.linalg.matrix_power(_QUARTER, turns) @ base
+        for base in (np.eye(2), _MIRROR)
+        for turns in range(4)
+    ]
+)
+
+
+def tones(copies: Copies) -> list[dict[int, F64]]:
+    """For each set of linked candidates what they have more than one of them, float64 (5,) each.
+
+    Brightness, contrast, red, blue, and the logarithm of colour.
+    """
+    return _followed(copies, np.zeros(_TONES), lambda _, tone, verdict: tone + _step(verdict))
+
+
+def scales(copies: Copies) -> list[dict[int, float]]:
+    """For each set the logarithm of the pixels that one pixel of one of them takes, as a length."""
+    return _followed(copies, 0.0, lambda _, scale, verdict: scale + _scaling(verdict))
+
+
+def shapes(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, F64]]:
+    """For each set how a circle of one of them is stretched in each, float64 (2, 2), size apart."""
+    maps = _followed(
+        copies, np.eye(2), lambda n, so_far, verdict: _directions(verdict, records[n]) @ so_far
+    )
+    return [{n: _shape(found) for n, found in part.items()} for part in maps]
+
+
+def orientations(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, int]]:
+    """For each set which of the eight orientations each has, one of them being upright."""
+
+    def turned(n: int, orientation: int, verdict: Verdict) -> int:
+        step = _ORIENTATIONS[_nearest(_directions(verdict, records[n]))]
+        return _nearest(step @ _ORIENTATIONS[orientation])
+
+    return _followed(copies, 0, turned)
+
+
+def _followed(
+    copies: Copies, start: Value, advance: Callable[[int, Value, Verdict], Value]
+) -> list[dict[int, Value]]:
+    found: list[dict[int, Value]] = []
+    known: set[int] = set()
+    # From those that most were compared with: the fewer steps, the fewer errors.
+    for root in sorted(copies, key=lambda n: (-len(copies[n]), n)):
+        if root in known or not copies[root]:
+            continue
+        values = {root: start}
+        queue = deque([root])
+        while queue:
+            n = queue.popleft()
+            for other, verdict in copies[n].items():
+                if other not in values:
+                    values[other] = advance(n, values[n], verdict)
+                    queue.append(other)
+        known |= values.keys()
+        found.append(values)
+    return found
+
+
+def _step(verdict: Verdict) -> F64:
+    """What b has more than a: brightness, contrast, red, blue, log of colour; float64 (5,)."""
+    found = verdict.measurements
+    if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS) or "colour_a" not in found:
+        return np.zeros(_TONES)
+    moved = [found[f"{name}_b"] - found[f"{name}_a"] for name in _MOVED]
+    colours = [max(_LEAST_COLOUR, found[f"colour_{side}"]) for side in "ba"]
+    return np.array([*moved, np.log(colours[0] / colours[1])])
+
+
+def _scaling(verdict: Verdict) -> float:
+    return float(np.log(max(1e-3, verdict.measurements.get("scale", 1.0))))
+
+
+def tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
+    """How far apart the tones of two are, grey levels; so much of lost colour counts for nothing."""
+    brightness, contrast, red, blue, colour = np.abs(b - a)
+    # A grey copy says nothing of colour beyond that it has none.
+    saturation = max(0.0, min(_GREY, colour) - lost_chroma)
+    tone = np.hypot(brightness, _CONTRAST_MOVES * contrast)
+    return float(tone + np.hypot(red, blue) + _SATURATION_SEEN * saturation)
+
+
+def _directions(verdict: Verdict, record: ImageRecord) -> F64:
+    """Where a step to the right and one down in the middle of a lead to in b, float64 (2, 2)."""
+    if verdict.transform is None:
+        turns = round(verdict.measurements.get("quarter_turns", 0.0)) % 4
+        is_mirrored = verdict.measurements.get("is_mirrored", 0.0) > 0.5
+        return np.asarray(_ORIENTATIONS[turns + 4 * is_mirrored], dtype=np.float64)
+    centre = np.array([record.width / 2, record.height / 2])
+    steps = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    origin, right, down = project(verdict.transform, centre + steps)
+    return np.stack([right - origin, down - origin], axis=1)
+
+
+def _shape(directions: F64) -> F64:
+    stretch = directions.T @ directions
+    return np.asarray(stretch / max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch))))))
+
+
+def _nearest(directions: F64) -> int:
+    return int(np.argmax(np.einsum("kij,ij->k", _ORIENTATIONS, directions)))
