@@ -108,7 +108,7 @@ def _scaling(verdict: Verdict) -> float:
 
 
 def tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
-    """How far apart the tones of two are, grey levels; so much of lost colour counts for nothing."""
+    """How far apart the tones of two are, grey levels; so much of lost colour is no difference."""
     brightness, contrast, red, blue, colour = np.abs(b - a)
     # A grey copy says nothing of colour beyond that it has none.
     saturation = max(0.0, min(_GREY, colour) - lost_chroma)

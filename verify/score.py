@@ -29,9 +29,12 @@ FEATURES = (
     "solid",
     "copy",
 )
-WEIGHTS: tuple[float, ...] = (0.0,) * 13
+WEIGHTS = (
+    0.491, 1.718, -0.098, -0.195, 2.545, 1.143, -1.414,
+    0.698, -2.882, -0.918, -4.503, -0.769, 2.766,
+)  # fmt: skip
 # The share of copies among candidates that no map brings together.
-UNALIGNED = 0.02
+UNALIGNED = 0.014
 # No finite number of examples shows that a verdict is never wrong.
 LEAST, MOST = 0.001, 0.9995
 

@@ -1,0 +1,1 @@
+"""Fits the score of a verdict on sets with known truth, and shows how far it may be believed."""
