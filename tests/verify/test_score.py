@@ -33,7 +33,7 @@ def test_each_weight_belongs_to_a_measurement() -> None:
 
 def test_a_copy_by_all_gates_is_nearly_sure_and_a_change_is_not() -> None:
     assert score(CLEAN, is_copy=True) > 0.97
-    assert score(CHANGED, is_copy=False) < 0.3
+    assert score(CHANGED, is_copy=False) < 0.5
 
 
 def test_what_no_map_brings_together_is_rarely_a_copy() -> None:
