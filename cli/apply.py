@@ -139,7 +139,8 @@ def run(
     from cli.apply_summary import ApplyDisplay, print_summary, require_all_done
     from cli.loading import source_options
     from cli.progress import display
-    from resolve.apply.act import Applier, ApplyOptions
+    from resolve.apply.act import Applier
+    from resolve.apply.check import ApplyOptions
     from resolve.apply.plan import Rules
     from resolve.apply.rows import check_list
     from resolve.apply.session import canonical_place, open_facts, open_journal, parse_action

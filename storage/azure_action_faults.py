@@ -15,7 +15,7 @@ from storage.errors import (
 
 ROLES = (
     "Changing blobs needs the role Storage Blob Data Owner, or a SAS with read, list, write, "
-    "create, delete and tags: docs/azure.md says which for which action."
+    "create, delete and tags: docs/apply.md says which for which action."
 )
 _EXISTS = frozenset(("BlobAlreadyExists", "UnauthorizedBlobOverwrite"))
 _IDENTITY_REFUSED = frozenset(

@@ -18,7 +18,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobClient, BlobServiceClient
 
 from storage.actions import Action, BlobState, LinkKind, Properties
-from storage.azure_action_faults import acting_error
+from storage.azure_action_faults import ROLES, acting_error
 from storage.azure_address import SCHEME, blob_uri
 from storage.azure_batch import BATCH, delete_batch
 from storage.azure_faults import blob_vanished, passing_fault, reading_error
@@ -83,6 +83,8 @@ class AzureActions:
         self._has_acted = False
         self._batches_work = True
         self._keeps_deleted: dict[str, bool] = {}
+        # Held during the trial: of many threads that ask at once, one tries and the others wait.
+        self._probing = threading.Lock()
 
     def cannot(self, action: Action) -> str:
         """Everything but links."""
@@ -96,7 +98,7 @@ class AzureActions:
             return None
         tags = None
         if with_properties:
-            tags = self._act(uri, partial(read_tags, client))
+            tags = self._tags(uri, client)
         return blob_state(uri, found, tags)
 
     def digest(self, state: BlobState) -> bytes:
@@ -171,14 +173,13 @@ class AzureActions:
     def keeps_deleted(self, uri: str) -> bool:
         """By deleting a blob made for it in the same container; once a container."""
         container, _ = self._parts(uri)
-        with self._guard:
+        with self._probing:
             known = self._keeps_deleted.get(container)
-        if known is None:
-            client = self._service.get_container_client(container)
-            known = keeps_deleted(
-                client, partial(self._act, blob_uri(self._account, container, ""))
-            )
-            with self._guard:
+            if known is None:
+                client = self._service.get_container_client(container)
+                known = keeps_deleted(
+                    client, partial(self._act, blob_uri(self._account, container, ""))
+                )
                 self._keeps_deleted[container] = known
         return known
 
@@ -257,6 +258,16 @@ class AzureActions:
             return [str(one.version_id) for one in found if one.name == name and one.version_id]
 
         return max(self._act(uri, listed), default="")
+
+    def _tags(self, uri: str, client: BlobClient) -> dict[str, str]:
+        try:
+            return self._act(uri, partial(read_tags, client))
+        except ActRefused as error:
+            raise ActRefused(
+                f"The index tags of {uri} may not be read, so that undo could not bring them back "
+                "(it takes the role Storage Blob Data Owner or the data action blobs/tags/read).",
+                ROLES,
+            ) from error
 
     def _found(self, uri: str, client: BlobClient) -> Any:
         try:

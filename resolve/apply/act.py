@@ -6,60 +6,30 @@ go: syncing for each blob would take longer than deleting it.
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
+from resolve.apply.check import ApplyOptions, Checker
 from resolve.apply.facts import IndexFacts
 from resolve.apply.journal import Journal, State, run_name
-from resolve.apply.plan import (
-    KEEPER_CHANGED,
-    KEEPER_GONE,
-    KEEPER_IS_LINK_TO_LISTED,
-    Rules,
-    Skip,
-    Task,
-    plan_row,
-    quarantine_place,
-    why_not_now,
-)
+from resolve.apply.plan import Rules, Skip, Task, plan_row
+from resolve.apply.reasons import reason_of
 from resolve.apply.rows import DeleteList, Row
-from resolve.apply.steps import Act, carry_out, take_back
-from storage.actions import Action, BlobActions, BlobState, LinkKind, Properties
+from resolve.apply.steps import Act, carry_out
+from storage.actions import Action, BlobActions
 from storage.errors import CredentialsError, DedupError, SourceUnavailable, UsageError
 from storage.open_actions import Stores
 
 BATCH = 64
 THREADS = 16
-_KEEPERS_IN_MEMORY = 100_000
 _EXAMPLES = 20
-OTHER_CONTENT = "its content is not what was indexed, though its ETag is"
-KEEPER_OTHER_CONTENT = "its keeper's content is not what was indexed, though its ETag is"
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyOptions:
-    """How rows are acted on.
-
-    Attributes:
-        action: what is done.
-        quarantine: the place; "" for the default container of each account.
-        link: the kind of link.
-        tag: name and value.
-        checks_digests: read the copy and the keeper once more and compare them with the index;
-            otherwise ETags and one byte of the keeper must do.
-        needs_undo: refuse to delete where nothing keeps what is deleted.
-    """
-
-    action: Action
-    link: LinkKind = LinkKind.HARD
-    tag: tuple[str, str] = ("dedup", "delete")
-    checks_digests: bool = True
-    needs_undo: bool = True
+# What stores say may hold a number or a name; a list of millions must not fill memory with it.
+_REASONS = 200
+OTHER_REASONS = "other reasons"
 
 
 @dataclass(slots=True)
@@ -83,7 +53,8 @@ class ApplyReport:
 
     def skip(self, uri: str, reason: str) -> None:
         """Count one that was skipped."""
-        self.skipped[reason] += 1
+        is_counted = reason in self.skipped or len(self.skipped) < _REASONS
+        self.skipped[reason if is_counted else OTHER_REASONS] += 1
         self._example(uri, reason)
 
     def fail(self, uri: str, reason: str) -> None:
@@ -126,10 +97,6 @@ class Applier:
         self._rules = rules
         self._options = options
         self._listener = listener
-        self._good_keepers: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._guard = threading.Lock()
-        self._prepared: set[str] = set()
-        self._run_name = ""
 
     def dry_run(self, rows: DeleteList) -> ApplyReport:
         """What would be done with things as they are now. Reads no content and writes nothing.
@@ -163,11 +130,12 @@ class Applier:
             )
         report = ApplyReport()
         # In a dry run, only as long as one would be.
-        self._run_name = journal.header.run if journal is not None else run_name(0.0)
+        run = journal.header.run if journal is not None else run_name(0.0)
+        checker = Checker(self._stores, self._rules, self._options, run)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="apply") as pool:
             for batch in _batches(rows, BATCH):
                 report.rows += len(batch)
-                self._batch(batch, rows, journal, report, pool)
+                self._batch(batch, rows, journal, report, checker, pool)
                 self._listener.on_progress(report, rows.rows)
         return report
 
@@ -177,8 +145,51 @@ class Applier:
         rows: DeleteList,
         journal: Journal | None,
         report: ApplyReport,
+        checker: Checker,
         pool: ThreadPoolExecutor,
     ) -> None:
+        begun, tasks, skips = self._sorted(batch, journal, report)
+        failures: dict[str, DedupError] = {}
+        acts: list[Act] = []
+        is_dry = journal is None
+        outcomes = pool.map(lambda task: checker.checked(task, rows, is_dry=is_dry), tasks)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if isinstance(outcome, Act):
+                acts.append(outcome)
+            elif isinstance(outcome, Skip):
+                skips[outcome.uri] = outcome.reason
+            else:
+                failures[task.row.path] = outcome
+        if journal is not None:
+            keepers = {act.keep: act for act in acts}
+            still = dict(
+                zip(keepers, pool.map(checker.why_not_still, keepers.values()), strict=True)
+            )
+            acts = _staying(acts, [still[act.keep] for act in acts], skips, failures)
+            journal.begin(acts)
+            given_up: dict[str, str] = {}
+            begun = _staying(begun, pool.map(checker.why_let_go, begun), given_up, failures)
+            acts = begun + acts
+            done, refused = self._carry_out(acts, failures, pool)
+            given_up |= refused
+            journal.note(State.DONE, dict.fromkeys(done, ""))
+            journal.note(State.GIVEN_UP, given_up)
+            journal.note(State.SKIPPED, skips)
+            skips |= given_up
+            acts = [act for act in acts if act.uri in done]
+        report.acted += len(acts)
+        report.bytes_acted += sum(act.size for act in acts)
+        for uri, reason in skips.items():
+            report.skip(uri, reason)
+        _report_failures(failures, len(batch), report)
+
+    def _sorted(
+        self, batch: Sequence[Row], journal: Journal | None, report: ApplyReport
+    ) -> tuple[list[Act], list[Task], dict[str, str]]:
+        """The acts that a kill cut off, what may be begun, and what may not, with why.
+
+        What is done already is counted.
+        """
         begun: list[Act] = []
         tasks: list[Task] = []
         skips: dict[str, str] = {}
@@ -195,150 +206,7 @@ class Applier:
                     skips[planned.uri] = planned.reason
                 else:
                     tasks.append(planned)
-        failures: dict[str, DedupError] = {}
-        acts: list[Act] = []
-        for task, checked in zip(
-            tasks,
-            pool.map(lambda task: self._checked(task, rows, is_dry=journal is None), tasks),
-            strict=True,
-        ):
-            if isinstance(checked, Act):
-                acts.append(checked)
-            elif isinstance(checked, Skip):
-                skips[checked.uri] = checked.reason
-            else:
-                failures[task.row.path] = checked
-        if journal is not None:
-            journal.begin(acts)
-            given_up = self._let_go(begun, failures, pool)
-            stays = failures.keys() | given_up.keys()
-            acts = [act for act in begun if act.uri not in stays] + acts
-            done, refused = self._carry_out(acts, failures, pool)
-            given_up |= refused
-            journal.note(State.DONE, dict.fromkeys(done, ""))
-            journal.note(State.GIVEN_UP, given_up)
-            journal.note(State.SKIPPED, skips)
-            skips |= given_up
-            acts = [act for act in acts if act.uri in done]
-        report.acted += len(acts)
-        report.bytes_acted += sum(act.size for act in acts)
-        for uri, reason in skips.items():
-            report.skip(uri, reason)
-        _report_failures(failures, len(batch), report)
-
-    def _checked(self, task: Task, rows: DeleteList, *, is_dry: bool) -> Act | Skip | DedupError:
-        """The act on a row, when blob and keeper are what they were and can be read."""
-        row = task.row
-        try:
-            return self._act_of(task, rows, is_dry=is_dry)
-        except (SourceUnavailable, CredentialsError, UsageError) as error:
-            return error
-        except DedupError as error:
-            return Skip(row.path, error.message)
-
-    def _act_of(self, task: Task, rows: DeleteList, *, is_dry: bool) -> Act | Skip:
-        row, options = task.row, self._options
-        store, keepers = self._stores.of(row.path), self._stores.of(row.keep)
-        cannot = store.cannot(options.action)
-        if cannot:
-            return Skip(row.path, cannot)
-        state = store.stat(row.path, with_properties=not is_dry)
-        keeper = keepers.stat(row.keep)
-        reason = why_not_now(state, keeper, task)
-        if reason or state is None or keeper is None:
-            return Skip(row.path, reason)
-        if keeper.resolved and rows.has(keeper.resolved):
-            return Skip(row.path, KEEPER_IS_LINK_TO_LISTED)
-        run = self._run_name if options.action is Action.QUARANTINE else ""
-        place = quarantine_place(self._rules.quarantine, row.path)
-        act = Act(
-            action=options.action,
-            uri=row.path,
-            etag=state.etag,
-            size=state.size,
-            digest=task.digest,
-            keep=row.keep,
-            keep_etag=keeper.etag,
-            target=store.quarantine_uri(place, run, row.path) if run else "",
-            link=options.link.value if options.action is Action.LINK else "",
-            tag=options.tag if options.action is Action.TAG else (),
-            version_id=state.version_id,
-            is_digest_checked=options.checks_digests,
-            properties=state.properties or Properties(),
-        )
-        if is_dry:
-            return act
-        self._prepare(store, act, place)
-        return self._why_not_content(task, state, keeper, store, keepers) or act
-
-    def _why_not_content(
-        self,
-        task: Task,
-        state: BlobState,
-        keeper: BlobState,
-        store: BlobActions,
-        keepers: BlobActions,
-    ) -> Skip | None:
-        key = (keeper.uri, keeper.etag)
-        with self._guard:
-            is_known = key in self._good_keepers
-        if not is_known:
-            if not self._options.checks_digests:
-                keepers.probe(keeper)
-            elif keepers.digest(keeper).hex() != task.keep_digest:
-                return Skip(task.row.path, KEEPER_OTHER_CONTENT)
-            with self._guard:
-                self._good_keepers[key] = None
-                while len(self._good_keepers) > _KEEPERS_IN_MEMORY:
-                    self._good_keepers.popitem(last=False)
-        # Of what is moved by copying, the copy is read instead.
-        is_read_later = self._options.action is Action.QUARANTINE and store.moves_by_copying
-        if not self._options.checks_digests or is_read_later:
-            return None
-        if store.digest(state).hex() != task.digest:
-            return Skip(task.row.path, OTHER_CONTENT)
-        return None
-
-    def _prepare(self, store: BlobActions, act: Act, place: str) -> None:
-        """Once for each place: make the quarantine; find out whether deletion can be undone."""
-        if act.action is Action.QUARANTINE:
-            with self._guard:
-                if place not in self._prepared:
-                    store.prepare_quarantine(place)
-                    self._prepared.add(place)
-            return
-        needs_proof = act.action is Action.DELETE and self._options.needs_undo
-        if needs_proof and not store.keeps_deleted(act.uri):
-            raise UsageError(
-                f"Deleting {act.uri} could not be undone: nothing keeps what is deleted there.",
-                "Switch on soft delete or versioning, or use --action quarantine, or say "
-                "--no-undo-needed.",
-            )
-
-    def _let_go(
-        self, begun: Sequence[Act], failures: dict[str, DedupError], pool: ThreadPoolExecutor
-    ) -> dict[str, str]:
-        """Of the acts that a kill cut off, those whose keeper is not what it was then are taken
-        back; why, by URI."""
-        given_up = {}
-        for act, outcome in zip(begun, pool.map(self._why_let_go, begun), strict=True):
-            if isinstance(outcome, DedupError):
-                failures[act.uri] = outcome
-            elif outcome:
-                given_up[act.uri] = outcome
-        return given_up
-
-    def _why_let_go(self, act: Act) -> str | DedupError:
-        store = self._stores.of(act.keep)
-        try:
-            keeper = store.stat(act.keep)
-            if keeper is not None and keeper.etag == act.keep_etag:
-                store.probe(keeper)
-                return ""
-            take_back(act, self._stores.of(act.uri))
-        except DedupError as error:
-            return error
-        return KEEPER_GONE if keeper is None else KEEPER_CHANGED
+        return begun, tasks, skips
 
     def _carry_out(
         self, acts: Sequence[Act], failures: dict[str, DedupError], pool: ThreadPoolExecutor
@@ -353,7 +221,7 @@ class Applier:
             elif isinstance(error, (SourceUnavailable, CredentialsError)):
                 failures[act.uri] = error
             else:
-                given_up[act.uri] = error.message
+                given_up[act.uri] = reason_of(error, act.uri, act.keep, act.target)
         return done, given_up
 
     def _errors(self, acts: Sequence[Act], pool: ThreadPoolExecutor) -> Iterable[DedupError | None]:
@@ -377,13 +245,31 @@ class Applier:
         return None
 
 
+def _staying(
+    acts: Sequence[Act],
+    outcomes: Iterable[str | DedupError],
+    reasons: dict[str, str],
+    failures: dict[str, DedupError],
+) -> list[Act]:
+    """The acts of which no outcome speaks; the others go to `reasons` and `failures`."""
+    staying = []
+    for act, outcome in zip(acts, outcomes, strict=True):
+        if isinstance(outcome, DedupError):
+            failures[act.uri] = outcome
+        elif outcome:
+            reasons[act.uri] = outcome
+        else:
+            staying.append(act)
+    return staying
+
+
 def _report_failures(failures: dict[str, DedupError], tried: int, report: ApplyReport) -> None:
     """Count them; raise what stops the run.
 
     One blob that does not answer is passed over; a service that answers nothing is not asked on.
     """
     for uri, error in failures.items():
-        report.fail(uri, error.message)
+        report.fail(uri, reason_of(error, uri))
     for error in failures.values():
         if not isinstance(error, SourceUnavailable) or len(failures) == tried > 1:
             raise error

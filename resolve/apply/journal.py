@@ -117,7 +117,7 @@ class Journal:
             if any(state in _OF_UNDO for state in journal._states.values()):
                 raise UsageError(
                     f"The journal {path} is of a run that was undone, or is being undone.",
-                    "Index and resolve again, or name another with --journal FILE.",
+                    "Finish it with `dedup undo`, or name another with --journal FILE.",
                 )
         except UsageError:
             journal.close()
@@ -152,6 +152,12 @@ class Journal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether all that it says was begun has been taken back by `dedup undo`."""
+        settled = (State.UNDONE, State.GIVEN_UP)
+        return self.count(State.UNDONE) > 0 and self.count(*settled) == len(self._states)
 
     def state(self, uri: str) -> State | None:
         """What it last says of this blob; None when it says nothing but that it was skipped."""

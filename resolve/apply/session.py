@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from resolve.apply.facts import IndexFacts
@@ -112,7 +113,7 @@ def open_journal(
     """The journal of acting so on this list: a new one, or that of an earlier try.
 
     Args:
-        path: None for `default_journal`.
+        path: None for the first `default_journal` that was not undone.
 
     Raises:
         UsageError, IndexLocked, IndexStorageError: see `Journal.create_or_open`.
@@ -126,12 +127,28 @@ def open_journal(
         quarantine=quarantine,
         started_at=round(now, 3),
     )
-    return Journal.create_or_open(path or default_journal(rows, action), header)
+    return Journal.create_or_open(path or _first_not_undone(rows, action), header)
 
 
-def default_journal(rows: DeleteList, action: Action) -> Path:
-    """Beside the list; the same for the same list and action, so that a second try finds it."""
-    return rows.path.with_name(f"apply-{action.value}-{rows.sha256[:12]}.jsonl")
+def default_journal(rows: DeleteList, action: Action, number: int = 1) -> Path:
+    """Beside the list; the same for the same list and action, so that a second try finds it.
+
+    Args:
+        number: one more for each time that all of it was undone.
+    """
+    again = f"-{number}" if number > 1 else ""
+    return rows.path.with_name(f"apply-{action.value}-{rows.sha256[:12]}{again}.jsonl")
+
+
+def _first_not_undone(rows: DeleteList, action: Action) -> Path:
+    for number in count(1):
+        path = default_journal(rows, action, number)
+        if not path.exists() or path.stat().st_size == 0:
+            return path
+        with Journal.open(path) as journal:
+            if not journal.is_undone:
+                return path
+    raise AssertionError("count does not end")
 
 
 def canonical_place(place: str) -> str:

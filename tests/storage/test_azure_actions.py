@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -279,6 +280,24 @@ def test_credentials_that_only_read_are_an_error_that_names_the_role_and_no_secr
         AzureActions(stores.of(uri(container))._service, ACCOUNT, pauses=QUICK).set_tags(
             "az://devstoreaccount1/other-container/a.jpg", {"a": "b"}
         )
+
+
+def test_tags_that_may_not_be_read_are_said_before_anything_is_changed(azurite, container, proxy):
+    where = uri(container)
+    store = _actions(azurite, container.container_name, proxy.server_address[1])
+    assert store.stat(where) is not None
+    proxy.faults.extend([None, Refuse(403, {"x-ms-error-code": "AuthorizationPermissionMismatch"})])
+    with pytest.raises(ActRefused, match="blobs/tags/read") as raised:
+        store.stat(where, with_properties=True)
+    assert where in str(raised.value)
+
+
+def test_many_threads_that_ask_whether_deleted_blobs_are_kept_try_it_once(azurite, container):
+    with history_proxy(azurite, has_versions=False) as proxy, ThreadPoolExecutor(8) as pool:
+        store = _actions(azurite, container.container_name, proxy.server_address[1])
+        assert all(pool.map(store.keeps_deleted, [uri(container)] * 8))
+        tried = [path for method, path in proxy.seen if method == "PUT" and "probe" in path]
+        assert len(tried) == 1
 
 
 def test_the_store_of_a_blob_is_its_account():

@@ -254,6 +254,30 @@ def test_a_killed_act_whose_keeper_changed_meanwhile_is_taken_back(tmp_path, act
     assert number >= 4
 
 
+@pytest.mark.parametrize("becomes", ["another picture", "nothing"])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_keeper_that_changes_after_it_was_found_good_still_protects_its_copies(
+    tmp_path, action, becomes
+):
+    world, store = make_world(tmp_path)
+    keeper, before = f"{ROOT}/000/keeper.jpg", pictures(store)
+
+    def hook(operation: str, uri: str, moment: str) -> None:
+        if (operation, uri, moment) == ("read", keeper, "after") and keeper in store.blobs:
+            if becomes == "nothing":
+                del store.blobs[keeper]
+            else:
+                store.put(keeper, b"another picture")
+
+    store.hook = hook
+    report = world.apply(action)
+    assert report.acted == 2
+    assert report.skipped.total() == 2
+    assert all(reason.startswith("its keeper") for reason in report.skipped)
+    now = pictures(store)
+    assert {uri for uri in before if "/000" in uri and now.get(uri) != before[uri]} == {keeper}
+
+
 def test_a_leased_blob_stays(tmp_path):
     world, store = make_world(tmp_path)
     store.lease(f"{ROOT}/000/exact ü.jpg")
@@ -323,12 +347,33 @@ def test_undo_refuses_a_quarantined_copy_that_was_tampered_with(tmp_path):
     assert "other content" in report.examples[0].reason
 
 
-def test_after_undo_has_begun_the_journal_takes_no_more_acts(tmp_path):
-    world, _ = make_world(tmp_path)
+def test_what_was_undone_can_be_done_again_with_a_journal_of_its_own(tmp_path):
+    world, store = make_world(tmp_path)
+    before = pictures(store)
     world.apply(Action.TAG)
+    after = pictures(store)
+    first = world.journal_path()
     world.undo()
+    written = first.read_bytes()
+    assert world.apply(Action.TAG).acted == 4
+    assert pictures(store) == after
+    assert first.read_bytes() == written
+    second = first.with_name(f"{first.stem}-2.jsonl")
+    assert world.undo(second).undone == 4
+    assert pictures(store) == before
+
+
+def test_an_undo_that_did_not_end_is_finished_before_anything_is_done_again(tmp_path):
+    world, store = make_world(tmp_path)
+    world.apply(Action.DELETE)
+    (lost, kept) = next(iter(store.deleted.items()))
+    del store.deleted[lost]
+    assert world.undo().failed == 1
     with pytest.raises(UsageError, match="undone"):
-        world.apply(Action.TAG)
+        world.apply(Action.DELETE)
+    store.deleted[lost] = kept
+    assert world.undo().undone == 1
+    assert world.apply(Action.DELETE).acted_before == 0
 
 
 def test_a_batch_in_which_some_cannot_be_deleted_is_reported_blob_by_blob(tmp_path):
@@ -340,7 +385,8 @@ def test_a_batch_in_which_some_cannot_be_deleted_is_reported_blob_by_blob(tmp_pa
 
     store.hook = hook
     report = world.apply(Action.DELETE)
-    assert (report.acted, report.skipped.total()) == (6, 6)
+    assert report.acted == 6
+    assert report.skipped == {"it stays as it is: it has snapshots": 6}
     assert len(store.blobs) == 12
     assert all("/lesser/" in uri or "keeper" in uri for uri in store.blobs)
 

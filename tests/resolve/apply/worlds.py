@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from resolve.apply.act import Applier, ApplyOptions, ApplyReport
+from resolve.apply.act import Applier, ApplyReport
+from resolve.apply.check import ApplyOptions
 from resolve.apply.journal import Journal
 from resolve.apply.plan import Rules
 from resolve.apply.rows import check_list
@@ -151,9 +152,9 @@ class World:
         (path,) = self.list_path.parent.glob("apply-*.jsonl")
         return path
 
-    def undo(self) -> UndoReport:
+    def undo(self, path: Path | None = None) -> UndoReport:
         """What `dedup undo` does."""
-        with Journal.open(self.journal_path()) as journal:
+        with Journal.open(path or self.journal_path()) as journal:
             return undo(journal, self.stores, Silent())
 
 
