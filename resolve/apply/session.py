@@ -20,7 +20,7 @@ from resolve.summary import LISTS_VERSION
 from storage.actions import Action
 from storage.azure_address import SCHEME
 from storage.catalog import Catalog
-from storage.errors import IndexStorageError, UsageError
+from storage.errors import IndexStorageError, NotAnIndex, UsageError
 from storage.index_directory import IndexDirectory
 
 DECISIONS = "decisions.jsonl"
@@ -96,11 +96,21 @@ def open_facts(
         catalog = stack.enter_context(Catalog.open_reader(directory.catalog_path))
         reference = None
         if reference_path is not None:
-            other = IndexDirectory.open(reference_path)
+            other = _open_reference(reference_path)
             if not is_dry:
                 stack.enter_context(other.read_lock())
             reference = stack.enter_context(Catalog.open_reader(other.catalog_path))
         yield IndexFacts(catalog, reference, origin.verifier, decisions)
+
+
+def _open_reference(path: Path) -> IndexDirectory:
+    try:
+        return IndexDirectory.open(path)
+    except NotAnIndex as error:
+        raise NotAnIndex(
+            f"The reference index of these lists is not there: {error.message}",
+            "Say with --against INDEX where it is now.",
+        ) from error
 
 
 def open_journal(
