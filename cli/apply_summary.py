@@ -93,6 +93,7 @@ def print_summary(
                 "skipped": dict(report.skipped.most_common()),
                 "failed": report.failed,
                 "examples": report.examples,
+                "failures": report.failures,
                 "journal": None if journal is None else journal.path,
             }
         )
@@ -106,9 +107,8 @@ def print_summary(
     unit = CURRENCY if settings.price_per_gb is None else "in the currency of --price-per-gb"
     money = "" if cost is None else f", which cost {cost:,.2f} {unit} a month"
     print(f"{_FREES[action]} {bytes_text(report.bytes_acted)}{money}")
-    for reason, number in report.skipped.most_common():
-        print(f"skipped, for {printable(reason)}: {number:,}")
-    _print_examples(report.examples, report.skipped.total() + report.failed)
+    _print_skipped(report)
+    _print_examples(report.failures, report.failed)
     if journal is None:
         print("Nothing was changed. Add --yes to do it.")
     else:
@@ -120,7 +120,7 @@ def require_all_done(report: ApplyReport) -> None:
     if report.failed:
         raise SourceUnavailable(
             f"{plural(report.failed, 'file')} could not be acted on now, such as "
-            f"{_first(report.examples)}.",
+            f"{_first(report.failures)}.",
             "Run the same command again: what was done is not done twice.",
         )
 
@@ -157,11 +157,21 @@ def require_all_undone(report: UndoReport) -> None:
         )
 
 
+def _print_skipped(report: ApplyReport) -> None:
+    for reason, number in report.skipped.most_common():
+        print(f"skipped, for {printable(reason)}: {number:,}")
+        examples = [example.uri for example in report.examples if example.reason == reason]
+        for uri in examples:
+            print(f"  {printable(uri)}")
+        if number > len(examples):
+            print(f"  … and {number - len(examples):,} more; with --yes the journal has them all")
+
+
 def _print_examples(examples: Sequence[Skip], of: int) -> None:
     for example in examples:
         print(f"  {printable(example.uri)}: {printable(example.reason)}")
     if of > len(examples):
-        print(f"  … and {of - len(examples):,} more; with --yes the journal has them all")
+        print(f"  … and {of - len(examples):,} more")
 
 
 def _first(examples: Sequence[Skip]) -> str:

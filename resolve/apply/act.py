@@ -26,7 +26,8 @@ from storage.open_actions import Stores
 
 BATCH = 64
 THREADS = 16
-_EXAMPLES = 20
+_EXAMPLES = 3
+_FAILURES = 20
 # What stores say may hold a number or a name; a list of millions must not fill memory with it.
 _REASONS = 200
 OTHER_REASONS = "other reasons"
@@ -40,7 +41,8 @@ class ApplyReport:
         acted: done; in a dry run, what would be. acted_before: by an earlier try of the same.
         bytes_acted: of both.
         skipped: why, to how many. failed: not done for a fault that may pass.
-        examples: some of those skipped or failed, each with why.
+        examples: some of those skipped, at most a few for each why.
+        failures: some of those failed, each with why.
     """
 
     rows: int = 0
@@ -50,21 +52,21 @@ class ApplyReport:
     failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     examples: list[Skip] = field(default_factory=list)
+    failures: list[Skip] = field(default_factory=list)
 
     def skip(self, uri: str, reason: str) -> None:
         """Count one that was skipped."""
         is_counted = reason in self.skipped or len(self.skipped) < _REASONS
-        self.skipped[reason if is_counted else OTHER_REASONS] += 1
-        self._example(uri, reason)
+        reason = reason if is_counted else OTHER_REASONS
+        self.skipped[reason] += 1
+        if self.skipped[reason] <= _EXAMPLES:
+            self.examples.append(Skip(uri, reason))
 
     def fail(self, uri: str, reason: str) -> None:
         """Count one that failed."""
         self.failed += 1
-        self._example(uri, reason)
-
-    def _example(self, uri: str, reason: str) -> None:
-        if len(self.examples) < _EXAMPLES:
-            self.examples.append(Skip(uri, reason))
+        if len(self.failures) < _FAILURES:
+            self.failures.append(Skip(uri, reason))
 
 
 class ApplyListener(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from resolve.apply.plan import (
@@ -67,7 +68,7 @@ class Checker:
         self._rules = rules
         self._options = options
         self._run_name = run_name
-        self._good_keepers: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._keepers: OrderedDict[tuple[str, str], Future[str]] = OrderedDict()
         self._guard = threading.Lock()
         self._prepared: set[str] = set()
 
@@ -124,18 +125,9 @@ class Checker:
         store: BlobActions,
         keepers: BlobActions,
     ) -> Skip | None:
-        key = (keeper.uri, keeper.etag)
-        with self._guard:
-            is_known = key in self._good_keepers
-        if not is_known:
-            if not self._options.checks_digests:
-                keepers.probe(keeper)
-            elif keepers.digest(keeper).hex() != task.keep_digest:
-                return Skip(task.row.path, KEEPER_OTHER_CONTENT)
-            with self._guard:
-                self._good_keepers[key] = None
-                while len(self._good_keepers) > _KEEPERS_IN_MEMORY:
-                    self._good_keepers.popitem(last=False)
+        reason = self._why_not_keeper(keeper, task.keep_digest, keepers)
+        if reason:
+            return Skip(task.row.path, reason)
         # Of what is moved by copying, the copy is read instead.
         is_read_later = self._options.action is Action.QUARANTINE and store.moves_by_copying
         if not self._options.checks_digests or is_read_later:
@@ -143,6 +135,31 @@ class Checker:
         if store.digest(state).hex() != task.digest:
             return Skip(task.row.path, OTHER_CONTENT)
         return None
+
+    def _why_not_keeper(self, keeper: BlobState, digest: str, keepers: BlobActions) -> str:
+        """Why a keeper cannot be relied on. It is read once, however many copies ask at a time."""
+        key = (keeper.uri, keeper.etag)
+        with self._guard:
+            known = self._keepers.get(key)
+            if known is None:
+                answer = self._keepers[key] = Future()
+                while len(self._keepers) > _KEEPERS_IN_MEMORY:
+                    self._keepers.popitem(last=False)
+        if known is not None:
+            return known.result()
+        try:
+            reason = ""
+            if not self._options.checks_digests:
+                keepers.probe(keeper)
+            elif keepers.digest(keeper).hex() != digest:
+                reason = KEEPER_OTHER_CONTENT
+            answer.set_result(reason)
+        except BaseException as error:
+            with self._guard:
+                self._keepers.pop(key, None)
+            answer.set_exception(error)
+            raise
+        return reason
 
     def _prepare(self, store: BlobActions, act: Act, place: str) -> None:
         """Once for each place: make the quarantine; find out whether deletion can be undone."""

@@ -41,3 +41,5 @@ def test_reasons_that_never_repeat_do_not_fill_memory():
     assert report.skipped["it is gone"] == 5000
     assert report.skipped[OTHER_REASONS] == 5000 - (len(report.skipped) - 2)
     assert len(report.skipped) <= 201
+    assert len([example for example in report.examples if example.reason == "it is gone"]) == 3
+    assert len(report.examples) < 700
