@@ -174,7 +174,9 @@ def run(settings: Settings) -> None:
         if second_look is not None:
             ahead = OpenPairs(verdicts, second_look).after(ahead)
         needed = needed_pairs(candidates, ahead, verdicts, catalog.record)
-        resolution = resolve(catalog, needed, verdicts, options, ResolveDisplay(shown), statistics)
+        resolution = resolve(
+            catalog, needed, verdicts, options, ResolveDisplay(shown), statistics, ahead
+        )
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)

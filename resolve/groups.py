@@ -242,6 +242,35 @@ def group_pool(
             yield Group(choice.keeper, tuple(members), choice.reasons)
 
 
+def foreseen_pairs(
+    ids: Sequence[int],
+    links: Links,
+    verdicts: VerdictSource,
+    judge: KeeperJudge,
+    constraints: Constraints,
+) -> Iterator[tuple[int, int]]:
+    """The pairs beyond the links whose verdicts the first group of a pool will rest on.
+
+    So that they can be computed side by side with those of other pools before `group_pool` asks for
+    them one by one. In large pools it compares few beyond the links, and none are foreseen.
+
+    Args:
+        ids, links, verdicts, judge, constraints: as for `group_pool`.
+    """
+    if len(ids) > _COMPARED_WITH_ALL:
+        return
+    known = KnownVerdicts(ids, links, verdicts)
+    remaining = _Remaining(ids, known)
+    eligible = _eligible(remaining, known, constraints, is_small=True)
+    if not eligible:
+        return
+    keeper = judge.choose(eligible, remaining.ids.keys(), known).keeper
+    for other in ids:
+        is_open = other != keeper and other not in known.linked[keeper]
+        if is_open and other not in constraints.undeletable:
+            yield keeper, other
+
+
 def _eligible(
     remaining: _Remaining, known: KnownVerdicts, constraints: Constraints, is_small: bool
 ) -> list[int]:

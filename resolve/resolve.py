@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -22,10 +23,12 @@ from resolve.groups import (
     Group,
     Links,
     VerdictSource,
+    foreseen_pairs,
     group_pool,
     pools,
 )
 from resolve.keeper import KeeperRules
+from resolve.needed_pairs import Ahead
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
 from search.candidates import CandidatePair
 from search.self_join import CandidateStatistics
@@ -34,6 +37,8 @@ from storage.errors import UsageError
 from verify.verdict import Verdict
 
 _PAIRS_PER_REPORT = 16
+# Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
+_POOLS_TOGETHER = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,7 @@ def resolve(
     options: ResolveOptions,
     listener: ResolveListener | None = None,
     searched: CandidateStatistics | None = None,
+    ahead: Ahead = iter,
 ) -> Resolution:
     """Verifies the candidates, groups what are copies and chooses who stays. Deletes nothing.
 
@@ -194,6 +200,7 @@ def resolve(
         candidates: pairs of its image ids.
         searched: filled by those who search for the candidates while they are asked for, so that
             the time for it is not taken for verification.
+        ahead: gives pairs back, their verdicts known to `verdicts` by then; many side by side.
 
     Raises:
         UsageError: nothing in the index lies under a protected prefix.
@@ -218,17 +225,20 @@ def resolve(
     was_linked[links.low] = True
     was_linked[links.high] = True
     done = 0
-    for part in pools(links, last_id):
-        # The order must not depend on ids: they differ when the same pictures are indexed anew.
-        ids = sorted(
-            set(part.low.tolist()) | set(part.high.tolist()),
-            key=lambda image_id: catalog.record(image_id).digest,
-        )
-        groups += group_pool(judge.best_first(ids), part, verdicts, judge, constraints)
-        done += len(part)
-        listener.on_progress(
-            ResolveProgress("grouping", done, len(links), linked.relations, len(groups))
-        )
+    parts = pools(links, last_id)
+    while together := [_ordered(part, catalog, judge) for part in islice(parts, _POOLS_TOGETHER)]:
+        for _ in ahead(
+            CandidatePair(min(pair), max(pair), 64, {})
+            for ids, part in together
+            for pair in foreseen_pairs(ids, part, verdicts, judge, constraints)
+        ):
+            pass
+        for ids, part in together:
+            groups += group_pool(ids, part, verdicts, judge, constraints)
+            done += len(part)
+            listener.on_progress(
+                ResolveProgress("grouping", done, len(links), linked.relations, len(groups))
+            )
     keeper_of, group_of = _outcome(groups, last_id)
     groups += _exact_groups(catalog, census, keeper_of, group_of, len(groups))
     return Resolution(
@@ -244,6 +254,16 @@ def resolve(
         relations=dict(sorted(linked.relations.items())),
         seconds=_seconds(searched, verified - started, time.monotonic() - verified),
     )
+
+
+def _ordered(part: Links, catalog: CatalogView, judge: KeeperRules) -> tuple[list[int], Links]:
+    """The images of a pool, the likely keepers first where there are many, and its links."""
+    # The order must not depend on ids: they differ when the same pictures are indexed anew.
+    ids = sorted(
+        set(part.low.tolist()) | set(part.high.tolist()),
+        key=lambda image_id: catalog.record(image_id).digest,
+    )
+    return judge.best_first(ids), part
 
 
 def _seconds(

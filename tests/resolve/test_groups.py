@@ -18,6 +18,7 @@ from resolve.groups import (
     Group,
     KnownVerdicts,
     Links,
+    foreseen_pairs,
     group_pool,
     pools,
 )
@@ -231,3 +232,35 @@ def test_a_large_pool_costs_a_bounded_number_of_extra_verdicts() -> None:
 def test_a_star_of_thousands_is_one_group() -> None:
     told = {(1, n): copy(b_covers_a=False) for n in range(2, 2000)}
     assert _shape(_group(told)) == {1: set(range(2, 2000))}
+
+
+class RecordingSource(ToldVerdicts):
+    """Remembers which pairs were asked for."""
+
+    def __init__(self, told: dict[tuple[int, int], Verdict]) -> None:
+        super().__init__(told)
+        self.seen: set[tuple[int, int]] = set()
+
+    def verdict(self, a: int, b: int) -> Verdict:
+        self.seen.add((min(a, b), max(a, b)))
+        return super().verdict(a, b)
+
+
+def test_what_a_group_asks_for_beyond_the_links_is_foreseen() -> None:
+    # A star around 3: the keeper, 1, was compared with 3 only.
+    told = {(1, 3): copy(), (2, 3): copy(), (3, 4): copy(), (3, 5): copy(), (1, 2): copy()}
+    links = _links_of({pair: told[pair] for pair in ((1, 3), (2, 3), (3, 4), (3, 5))})
+    ids, settled = [1, 2, 3, 4, 5], Constraints(undeletable={5})
+    foreseen = set(foreseen_pairs(ids, links, ToldVerdicts(told), FirstComeJudge(), settled))
+    assert foreseen == {(1, 2), (1, 4)}
+    source = RecordingSource(told)
+    first = next(group_pool(ids, links, source, FirstComeJudge(), settled))
+    assert first.keeper == 1
+    assert source.seen == {(1, 3), *foreseen}
+
+
+def test_nothing_is_foreseen_where_all_stay() -> None:
+    told = {(1, 2): copy(), (2, 3): copy()}
+    settled = Constraints(undeletable={1, 2, 3})
+    source = ToldVerdicts(told)
+    assert not list(foreseen_pairs([1, 2, 3], _links_of(told), source, FirstComeJudge(), settled))
