@@ -8,22 +8,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.credentials import AzureSasCredential
-from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobClient, BlobServiceClient
 
 from storage.actions import Action, BlobState, LinkKind, Properties
-from storage.azure_action_faults import ROLES, acting_error
+from storage.azure_action_faults import ROLES
 from storage.azure_address import SCHEME, blob_uri
 from storage.azure_batch import BATCH, delete_batch
-from storage.azure_faults import blob_vanished, passing_fault, reading_error
+from storage.azure_body import BodyDigest
 from storage.azure_probe import keeps_deleted
 from storage.azure_properties import blob_state, content_settings, is_pending, read_tags, tier_of
+from storage.azure_requests import AccountRequests
 from storage.errors import (
     ActRefused,
     BlobChanged,
@@ -33,11 +30,7 @@ from storage.errors import (
     DedupError,
     SourceUnavailable,
 )
-from storage.rate_limit import RateLimiter
-from storage.retry import Pauses, Retrier
-from storage.source import SourceTraffic
-
-T = TypeVar("T")
+from storage.retry import Pauses
 
 _NO_LINKS = "blobs have no links: use --action tag, quarantine or delete"
 _LONGEST_NAME = 1024
@@ -71,16 +64,19 @@ class AzureActions:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        self._service = service
+        self._requests = AccountRequests(
+            service,
+            account,
+            requests_per_second=requests_per_second,
+            deadline=deadline,
+            pauses=pauses,
+            clock=clock,
+            sleep=sleep,
+            uniform=uniform,
+        )
         self._account = account
         self._deadline = deadline
         self._sleep = sleep
-        self._limiter = RateLimiter(requests_per_second, clock, sleep)
-        self._guard = threading.Lock()
-        self._retrier = Retrier(
-            self._limiter, SourceTraffic(), self._guard, pauses, clock, sleep, uniform
-        )
-        self._has_acted = False
         self._batches_work = True
         self._keeps_deleted: dict[str, bool] = {}
         # Held during the trial: of many threads that ask at once, one tries and the others wait.
@@ -92,8 +88,8 @@ class AzureActions:
 
     def stat(self, uri: str, *, with_properties: bool = False) -> BlobState | None:
         """One request, and one for the tags with the properties."""
-        client = self._blob(uri)
-        found = self._found(uri, client)
+        client = self._requests.blob(uri)
+        found = self._requests.found(uri, client)
         if found is None:
             return None
         tags = None
@@ -102,18 +98,10 @@ class AzureActions:
         return blob_state(uri, found, tags)
 
     def digest(self, state: BlobState) -> bytes:
-        """SHA-256 of what one GET with If-Match brings."""
-        if state.size == 0:
-            return sha256().digest()
+        """SHA-256 of what one GET with If-Match brings; of what breaks off, the rest is got."""
         seconds = self._deadline + state.size / _SLOWEST_BYTES_PER_SECOND
-
-        def attempt(_deadline: float) -> bytes:
-            found = sha256()
-            for piece in self._download(state).chunks():
-                found.update(piece)
-            return found.digest()
-
-        return self._read(state.uri, seconds, attempt)
+        body = BodyDigest(state, partial(self._requests.download, state), self._requests.now)
+        return self._requests.read(state.uri, seconds, body.attempt)
 
     def probe(self, state: BlobState) -> None:
         """Reads a byte with If-Match."""
@@ -121,15 +109,15 @@ class AzureActions:
             raise BlobUnreadable(f"{state.uri} is {state.refusal}.")
         if state.size == 0:
             return
-        self._read(
+        self._requests.read(
             state.uri,
             self._deadline,
-            lambda _deadline: self._download(state, offset=0, length=1).readall(),
+            lambda _deadline: self._requests.download(state, offset=0, length=1).readall(),
         )
 
     def set_tags(self, uri: str, tags: Mapping[str, str]) -> None:
         """Replaces all tags."""
-        self._act(uri, partial(self._blob(uri).set_blob_tags, dict(tags)))
+        self._requests.act(uri, partial(self._requests.blob(uri).set_blob_tags, dict(tags)))
 
     def rename(self, state: BlobState, target: str) -> bool:
         """A blob has no other name than the one it was made with."""
@@ -138,7 +126,7 @@ class AzureActions:
     def copy(self, state: BlobState, target: str) -> BlobState:
         """Copies inside the account: nothing of the content comes here."""
         properties = state.properties or Properties()
-        source = self._source_url(state.uri)
+        source = self._requests.source_url(state.uri)
         self._start_copy(
             target,
             source,
@@ -172,13 +160,13 @@ class AzureActions:
 
     def keeps_deleted(self, uri: str) -> bool:
         """By deleting a blob made for it in the same container; once a container."""
-        container, _ = self._parts(uri)
+        container, _ = self._requests.parts(uri)
         with self._probing:
             known = self._keeps_deleted.get(container)
             if known is None:
-                client = self._service.get_container_client(container)
+                client = self._requests.service.get_container_client(container)
                 known = keeps_deleted(
-                    client, partial(self._act, blob_uri(self._account, container, ""))
+                    client, partial(self._requests.act, blob_uri(self._account, container, ""))
                 )
                 self._keeps_deleted[container] = known
         return known
@@ -186,17 +174,17 @@ class AzureActions:
     def restore(self, uri: str, version_id: str) -> bool:
         """Undelete first; where versions are kept, that brings back none, and the version is
         copied."""
-        client = self._blob(uri)
+        client = self._requests.blob(uri)
         # Refused: never deleted softly, or the container keeps versions only.
         with suppress(BlobVanished, ActRefused):
-            self._act(uri, client.undelete_blob)
-        if self._found(uri, client) is not None:
+            self._requests.act(uri, client.undelete_blob)
+        if self._requests.found(uri, client) is not None:
             return True
         version_id = version_id or self._newest_version(uri)
         if not version_id:
             return False
         try:
-            self._start_copy(uri, self._source_url(uri, version_id), Properties())
+            self._start_copy(uri, self._requests.source_url(uri, version_id), Properties())
         except BlobVanished:
             return False
         self._copied(uri)
@@ -207,35 +195,34 @@ class AzureActions:
         now = self.stat(uri, with_properties=True)
         if now is None or now.properties is None:
             raise BlobVanished(f"{uri} is gone.")
-        client, there = self._blob(uri), now.properties
+        client, there = self._requests.blob(uri), now.properties
         if dict(there.headers) != dict(wanted.headers):
-            self._act(uri, partial(client.set_http_headers, content_settings(wanted)))
+            self._requests.act(uri, partial(client.set_http_headers, content_settings(wanted)))
         if dict(there.metadata) != dict(wanted.metadata):
-            self._act(uri, partial(client.set_blob_metadata, dict(wanted.metadata)))
+            self._requests.act(uri, partial(client.set_blob_metadata, dict(wanted.metadata)))
         if dict(there.tags) != dict(wanted.tags):
-            self._act(uri, partial(client.set_blob_tags, dict(wanted.tags)))
+            self._requests.act(uri, partial(client.set_blob_tags, dict(wanted.tags)))
         tier = tier_of(wanted)
         if tier is not None and there.tier != wanted.tier:
-            self._act(uri, partial(client.set_standard_blob_tier, tier))
+            self._requests.act(uri, partial(client.set_standard_blob_tier, tier))
 
     def quarantine_uri(self, place: str, run: str, uri: str) -> str:
         """`PLACE/RUN/CONTAINER/NAME`."""
-        container, name = self._parts(uri)
+        container, name = self._requests.parts(uri)
         target = f"{place.rstrip('/')}/{run}/{container}/{name}"
-        if len(self._parts(target)[1]) > _LONGEST_NAME:
+        if len(self._requests.parts(target)[1]) > _LONGEST_NAME:
             raise ActRefused(f"{uri} has too long a name for the quarantine {place}.")
         return target
 
     def prepare_quarantine(self, place: str) -> None:
         """Makes the container, where that is permitted and it is missing."""
         container, _, _ = place.removeprefix(f"{SCHEME}{self._account}/").partition("/")
-        client = self._service.get_container_client(container)
-        if not self._act(place, client.exists):
-            try:
-                self._act(place, client.create_container)
-            except (BlobConflict, ActRefused):
-                # Somebody else has just made it, or the first copy says what is wrong.
-                return
+        client = self._requests.service.get_container_client(container)
+        # Somebody else has just made it, or may look at blobs only: the first copy says what is
+        # wrong, if anything.
+        with suppress(BlobConflict, ActRefused):
+            if not self._requests.act(place, client.exists):
+                self._requests.act(place, client.create_container)
 
     def settle(self, uri: str) -> None:
         """Nothing: no act has names of its own."""
@@ -245,23 +232,23 @@ class AzureActions:
 
     def close(self) -> None:
         """Close the connections."""
-        self._service.close()
+        self._requests.service.close()
 
     def _newest_version(self, uri: str) -> str:
         """Of a blob that had no version yet when it was deleted, as all that are older than the
         account's keeping of versions; "" when there is none."""
-        container, name = self._parts(uri)
-        client = self._service.get_container_client(container)
+        container, name = self._requests.parts(uri)
+        client = self._requests.service.get_container_client(container)
 
         def listed() -> list[str]:
             found = client.list_blobs(name_starts_with=name, include=["versions"])
             return [str(one.version_id) for one in found if one.name == name and one.version_id]
 
-        return max(self._act(uri, listed), default="")
+        return max(self._requests.act(uri, listed), default="")
 
     def _tags(self, uri: str, client: BlobClient) -> dict[str, str]:
         try:
-            return self._act(uri, partial(read_tags, client))
+            return self._requests.act(uri, partial(read_tags, client))
         except ActRefused as error:
             raise ActRefused(
                 f"The index tags of {uri} may not be read, so that undo could not bring them back "
@@ -269,17 +256,11 @@ class AzureActions:
                 ROLES,
             ) from error
 
-    def _found(self, uri: str, client: BlobClient) -> Any:
-        try:
-            return self._act(uri, client.get_blob_properties)
-        except BlobVanished:
-            return None
-
     def _start_copy(self, uri: str, source: str, properties: Properties, **condition: Any) -> None:
-        self._act(
+        self._requests.act(
             uri,
             partial(
-                self._blob(uri).start_copy_from_url,
+                self._requests.blob(uri).start_copy_from_url,
                 source,
                 match_condition=MatchConditions.IfMissing,
                 tags=dict(properties.tags) or None,
@@ -289,10 +270,10 @@ class AzureActions:
         )
 
     def _copied(self, uri: str) -> BlobState:
-        client = self._blob(uri)
+        client = self._requests.blob(uri)
         waited = 0.0
         while True:
-            found = self._found(uri, client)
+            found = self._requests.found(uri, client)
             if found is None:
                 raise BlobVanished(f"{uri} was removed while it was copied.")
             if not is_pending(found):
@@ -311,15 +292,14 @@ class AzureActions:
         done = [False] * len(states)
         places: dict[str, list[int]] = {}
         for i, state in enumerate(states):
-            places.setdefault(self._parts(state.uri)[0], []).append(i)
+            places.setdefault(self._requests.parts(state.uri)[0], []).append(i)
         for container, members in places.items():
             if len(members) < 2:
                 continue
             # Each blob of a batch counts as a request to the service.
-            for _ in members[1:]:
-                self._limiter.acquire()
-            rows = [(self._parts(states[i].uri)[1], states[i].etag) for i in members]
-            client = self._service.get_container_client(container)
+            self._requests.charge(len(members) - 1)
+            rows = [(self._requests.parts(states[i].uri)[1], states[i].etag) for i in members]
+            client = self._requests.service.get_container_client(container)
             answers = delete_batch(client, rows)
             if answers is None:
                 self._batches_work = False
@@ -329,82 +309,21 @@ class AzureActions:
         return done
 
     def _delete_one(self, state: BlobState) -> DedupError | None:
+        client = self._requests.blob(state.uri)
+        request = partial(
+            client.delete_blob,
+            etag=f'"{state.etag}"',
+            match_condition=MatchConditions.IfNotModified,
+        )
         try:
-            self._act(
-                state.uri,
-                partial(
-                    self._blob(state.uri).delete_blob,
-                    etag=f'"{state.etag}"',
-                    match_condition=MatchConditions.IfNotModified,
-                ),
-            )
+            try:
+                self._requests.act(state.uri, request)
+            except BlobChanged:
+                # A condition on the ETag also fails because the blob is gone.
+                if self._requests.found(state.uri, client) is not None:
+                    raise
         except BlobVanished:
             return None
-        except BlobChanged as error:
-            is_gone = self._found(state.uri, self._blob(state.uri)) is None
-            return None if is_gone else error
         except DedupError as error:
             return error
         return None
-
-    def _download(self, state: BlobState, **span: Any) -> Any:
-        return self._blob(state.uri).download_blob(
-            etag=f'"{state.etag}"', match_condition=MatchConditions.IfNotModified, **span
-        )
-
-    def _read(self, uri: str, seconds: float, attempt: Callable[[float], T]) -> T:
-        def read(deadline: float) -> T:
-            try:
-                return attempt(deadline)
-            except AzureError as error:
-                fault = passing_fault(error)
-                if fault is not None:
-                    raise fault from error
-                raise reading_error(error, uri, has_read_others=self._has_acted) from error
-
-        try:
-            result = self._retrier.run(uri, seconds, read)
-        except BlobChanged as error:
-            # A condition on the ETag also fails because the blob is gone.
-            if self._found(uri, self._blob(uri)) is None:
-                raise blob_vanished(uri) from error
-            raise
-        self._has_acted = True
-        return result
-
-    def _act(self, uri: str, request: Callable[[], T]) -> T:
-        def attempt(_deadline: float) -> T:
-            try:
-                return request()
-            except AzureError as error:
-                fault = passing_fault(error)
-                is_not_implemented = isinstance(error, HttpResponseError) and (
-                    error.status_code == 501
-                )
-                if fault is not None and not is_not_implemented:
-                    raise fault from error
-                raise acting_error(error, uri, has_acted=self._has_acted) from error
-
-        result = self._retrier.run(uri, self._deadline, attempt)
-        self._has_acted = True
-        return result
-
-    def _source_url(self, uri: str, version_id: str = "") -> str:
-        """What the service is to copy from. It may hold a SAS: never written anywhere."""
-        url = self._blob(uri).url.partition("?")[0]
-        query = [f"versionid={quote(version_id, safe='')}"] if version_id else []
-        credential = self._service.credential
-        if isinstance(credential, AzureSasCredential):
-            query.append(credential.signature.lstrip("?"))
-        return "?".join([url, "&".join(query)]) if query else url
-
-    def _blob(self, uri: str) -> BlobClient:
-        container, name = self._parts(uri)
-        return self._service.get_blob_client(container, name)
-
-    def _parts(self, uri: str) -> tuple[str, str]:
-        root = f"{SCHEME}{self._account}/"
-        container, slash, name = uri.removeprefix(root).partition("/")
-        if not uri.startswith(root) or not slash or not name:
-            raise ValueError(f"{uri} is no blob of {root}")
-        return container, name

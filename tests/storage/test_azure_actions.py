@@ -3,6 +3,7 @@ batches, leases, credentials."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +26,13 @@ from resolve.apply.steps import Act, carry_out, take_back
 from storage.actions import Action, BlobState
 from storage.azure_account import connect
 from storage.azure_actions import AzureActions
+from storage.azure_body import BodyDigest
 from storage.errors import ActRefused, BlobChanged, CredentialsError, SourceUnavailable
 from storage.open_actions import OpenStores, store_key
 from storage.open_source import SourceOptions
 from storage.retry import Pauses
 from tests.conftest import ACCOUNT, KEY
-from tests.storage.fault_proxy import CutAfter, FaultProxy, Refuse, fault_proxy
+from tests.storage.fault_proxy import CutAfter, FaultProxy, Refuse, Trickle, fault_proxy
 from tests.storage.history_proxy import history_proxy
 
 CONTENT = bytes(range(256)) * 40
@@ -137,10 +139,53 @@ def test_a_fault_at_any_request_of_an_act_is_tried_again(store, container, proxy
             break
 
 
+@pytest.mark.parametrize("fault", [CutAfter(4000), CutAfter(4000, True), CutAfter(0)])
+def test_a_body_that_breaks_off_is_carried_on_and_never_half_digested(
+    store, container, proxy, fault
+):
+    state = state_of(store, uri(container))
+    seen = len(proxy.seen)
+    proxy.faults.append(fault)
+    assert store.digest(state) == sha256(CONTENT).digest()
+    asked = [one.range for one in proxy.seen[seen:]]
+    # From where it broke off: of what had come when the connection was reset, nothing is certain.
+    assert len(asked) == 2
+    if fault == CutAfter(4000):
+        assert asked[1].startswith("bytes=4000-")
+
+
+def test_a_body_that_trickles_is_given_up_in_time(azurite, container, proxy):
+    through = _actions(azurite, container.container_name, proxy.server_address[1])
+    state = state_of(through, uri(container))
+    slow = AzureActions(
+        through._requests.service, ACCOUNT, requests_per_second=1000, deadline=0.5, pauses=QUICK
+    )
+    proxy.faults.extend([Trickle(0.05)] * 3)
+    begun = time.monotonic()
+    with pytest.raises(SourceUnavailable):
+        slow.digest(state)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_blob_that_changes_while_its_body_breaks_off_is_no_digest(store, container, proxy):
+    state = state_of(store, uri(container))
+    proxy.faults.append(CutAfter(4000))
+    changed = CONTENT[::-1]
+
+    def change_then_download(*, offset: int, **span: object) -> object:
+        if offset:
+            put(container, "a.jpg", changed)
+        return store._requests.download(state, offset=offset, **span)
+
+    body = BodyDigest(state, change_then_download, store._requests.now)
+    with pytest.raises(BlobChanged):
+        store._requests.read(state.uri, 5, body.attempt)
+
+
 def test_a_service_that_does_not_answer_leaves_the_blob(store, container, proxy):
     act = act_on(store, uri(container), Action.QUARANTINE)
     slow = AzureActions(
-        store._service, ACCOUNT, requests_per_second=1000, deadline=0.3, pauses=QUICK
+        store._requests.service, ACCOUNT, requests_per_second=1000, deadline=0.3, pauses=QUICK
     )
     proxy.faults.extend([Refuse(503)] * 200)
     with pytest.raises(SourceUnavailable, match="503"):
@@ -210,6 +255,25 @@ def test_where_a_batch_fails_blobs_are_deleted_one_by_one(store, container, prox
     assert "POST" not in [one.method for one in proxy.seen[seen:]]
 
 
+def test_one_blob_that_does_not_answer_does_not_hide_what_became_of_the_others(container, proxy):
+    connection = f"BlobEndpoint=http://127.0.0.1:{proxy.server_address[1]}/{ACCOUNT};"
+    service = BlobServiceClient.from_connection_string(
+        f"AccountName={ACCOUNT};AccountKey={KEY};{connection}", retry_total=0
+    )
+    hurried = AzureActions(
+        service, ACCOUNT, requests_per_second=1000, deadline=0.4, pauses=Pauses(0.1, 0.1)
+    )
+    states = [state_of(hurried, uri(container, name)) for name in ("a.jpg", "b.jpg")]
+    put(container, "a.jpg", b"new")
+    # The batch fails; the first deletion is refused for its ETag, and then nothing is answered.
+    proxy.faults.extend([Refuse(400), None, *[Refuse(503)] * 20])
+    outcomes = hurried.delete(states)
+    assert [type(one) for one in outcomes] == [SourceUnavailable, SourceUnavailable]
+    proxy.faults.clear()
+    assert [type(one) for one in hurried.delete(states)] == [BlobChanged, type(None)]
+    assert list(container.list_blob_names()) == ["a.jpg"]
+
+
 def test_a_leased_blob_and_one_with_snapshots_stay_and_say_why(store, container):
     state = state_of(store, uri(container))
     lease = container.get_blob_client("a.jpg").acquire_lease()
@@ -267,7 +331,7 @@ def test_credentials_that_only_read_are_an_error_that_names_the_role_and_no_secr
     )
     url = f"http://127.0.0.1:{_port(azurite)}/{ACCOUNT}?{sas}"
     stores = OpenStores(SourceOptions(account_url=url, max_requests_per_second=1000))
-    store = AzureActions(stores.of(uri(container))._service, ACCOUNT, pauses=QUICK)
+    store = AzureActions(stores.of(uri(container))._requests.service, ACCOUNT, pauses=QUICK)
     act = act_on(_actions(azurite, container.container_name, _port(azurite)), uri(container), "tag")
     signature = sas.partition("sig=")[2].partition("&")[0]
     for action in (Action.DELETE, Action.QUARANTINE):
@@ -277,7 +341,7 @@ def test_credentials_that_only_read_are_an_error_that_names_the_role_and_no_secr
         assert signature not in str(raised.value)
         assert "a.jpg" in str(raised.value)
     with pytest.raises(CredentialsError, match="Storage Blob Data Owner"):
-        AzureActions(stores.of(uri(container))._service, ACCOUNT, pauses=QUICK).set_tags(
+        AzureActions(stores.of(uri(container))._requests.service, ACCOUNT, pauses=QUICK).set_tags(
             "az://devstoreaccount1/other-container/a.jpg", {"a": "b"}
         )
 
