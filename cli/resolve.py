@@ -122,7 +122,7 @@ def run(settings: Settings) -> None:
     from resolve.decisions import read_decisions
     from resolve.effort import Effort
     from resolve.lists import write_lists
-    from resolve.needed_pairs import Ahead, needed_pairs
+    from resolve.needed_pairs import Ahead
     from resolve.open_pairs import OpenPairs
     from resolve.reference import open_reference
     from resolve.report import write_report
@@ -173,9 +173,8 @@ def run(settings: Settings) -> None:
         ahead: Ahead = workers.ahead
         if second_look is not None:
             ahead = OpenPairs(verdicts, second_look).after(ahead)
-        needed = needed_pairs(candidates, ahead, verdicts, catalog.record)
         resolution = resolve(
-            catalog, needed, verdicts, options, ResolveDisplay(shown), statistics, ahead
+            catalog, candidates, verdicts, options, ResolveDisplay(shown), statistics, ahead
         )
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]

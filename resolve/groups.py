@@ -114,6 +114,11 @@ class Constraints:
         return b in self.apart.get(a, ()) or a in self.apart.get(b, ())
 
 
+def covering_of(verdict: Verdict) -> int:
+    """Who covers whom, as `Links` notes it; the verdict's a is the lower id."""
+    return LOW_COVERS_HIGH * verdict.a_covers_b | HIGH_COVERS_LOW * verdict.b_covers_a
+
+
 class KnownVerdicts:
     """The verdicts that a pool was linked by, for those who choose a keeper.
 
@@ -259,16 +264,31 @@ def foreseen_pairs(
     """
     if len(ids) > _COMPARED_WITH_ALL:
         return
-    known = KnownVerdicts(ids, links, verdicts)
-    remaining = _Remaining(ids, known)
-    eligible = _eligible(remaining, known, constraints, is_small=True)
-    if not eligible:
+    keeper = likely_keeper(ids, links, verdicts, judge, constraints)
+    if keeper is None:
         return
-    keeper = judge.choose(eligible, remaining.ids.keys(), known).keeper
+    linked = {*links.high[links.low == keeper].tolist(), *links.low[links.high == keeper].tolist()}
     for other in ids:
-        is_open = other != keeper and other not in known.linked[keeper]
-        if is_open and other not in constraints.undeletable:
+        if other != keeper and other not in linked and other not in constraints.undeletable:
             yield keeper, other
+
+
+def likely_keeper(
+    ids: Sequence[int],
+    links: Links,
+    verdicts: VerdictSource,
+    judge: KeeperJudge,
+    constraints: Constraints,
+) -> int | None:
+    """Who becomes the first keeper of a pool if no more is known; None when nobody can.
+
+    Args:
+        ids, links, verdicts, judge, constraints: as for `group_pool`.
+    """
+    known = KnownVerdicts(ids, links, verdicts)
+    is_small = len(ids) <= _COMPARED_WITH_ALL
+    eligible = _eligible(_Remaining(ids, known), known, constraints, is_small)
+    return judge.choose(eligible, ids, known).keeper if eligible else None
 
 
 def _eligible(

@@ -2,19 +2,23 @@
 
 Copies of one picture are all candidates of each other: of an original and ten copies, 55 pairs. But
 what two copies of one picture differ by follows from what each differs from that picture by. So
-images are first compared with the best of their candidates, and pairs of two images under one cover
-are passed over. The keeper may well be another one of them: the verdicts that are needed then, as
-evidence for each deletion, are computed then.
+the largest are compared first, the likely keeper among those that are copies is chosen, and with it
+the others are compared. Pairs of two images under one cover are passed over, and of the pairs
+between two such heaps all but two when those are different pictures. The keeper may well be another
+one of them: the verdicts that are needed then, as evidence for each deletion, are computed then.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
+import numpy as np
+
+from resolve.groups import Links, covering_of, pools
 from search.candidates import CandidatePair
 from storage.records import ImageRecord
 from verify.verdict import Verdict
@@ -22,14 +26,21 @@ from verify.verdict import Verdict
 # Pairs looked at together; in larger collections the neighbourhoods cut by a border are compared
 # in full. 16,384 pairs take some 10 MB.
 PAIRS_PER_BLOCK = 16_384
-_ROUNDS = 2
+_DUELS, _ROUNDS = 4, 2
 # Logarithm of pixels that are no difference in size; bandwidth below which an image was enlarged.
 _SAME_SIZE, _SHARP = 0.1, 0.7
 _NEAREST = 3
 # Cosine similarity from which two images are of one neighbourhood.
 _CLOSE = 0.8
+# Of 64 bits these are random in pictures that have nothing in common but their light.
+_HASH_BITS = 16
+# Cosine similarity by which a candidate may be less alike than the nearest, to be the best.
+_AS_NEAR = 0.15
+# Pairs of two heaps that have to be different before the others count as different.
+_ENOUGH = 2
 
 Rank = tuple[float, float, bytes]
+Ids = tuple[int, int]
 
 
 class VerdictsByPair(Protocol):
@@ -40,6 +51,7 @@ class VerdictsByPair(Protocol):
 
 
 Ahead = Callable[[Iterable[CandidatePair]], Iterator[CandidatePair]]
+LikelyKeeper = Callable[[Links], int | None]
 
 
 def needed_pairs(
@@ -47,6 +59,7 @@ def needed_pairs(
     ahead: Ahead,
     verdicts: VerdictsByPair,
     record: Callable[[int], ImageRecord],
+    likely_keeper: LikelyKeeper,
     pairs_per_block: int = PAIRS_PER_BLOCK,
 ) -> Iterator[CandidatePair]:
     """The candidates whose verdicts may decide something, each with its verdict known.
@@ -55,34 +68,133 @@ def needed_pairs(
         candidates: each pair once.
         ahead: gives pairs back in their order, their verdicts known to `verdicts` by then.
         record: the record of an image id.
+        likely_keeper: who stays of images that are linked as copies, as far as these links tell.
         pairs_per_block: see `PAIRS_PER_BLOCK`.
     """
     stream = iter(candidates)
     while block := list(islice(stream, pairs_per_block)):
-        yield from _of_block(block, ahead, verdicts, record)
+        yield from _Block(block, ahead, verdicts, record, likely_keeper).needed()
 
 
-def _of_block(
-    block: list[CandidatePair],
-    ahead: Ahead,
-    verdicts: VerdictsByPair,
-    record: Callable[[int], ImageRecord],
-) -> Iterator[CandidatePair]:
-    block = _neighbours_together(block)
-    covers = _Covers()
-    ranks = _ranks(block, record)
-    left = block
-    for _ in range(_ROUNDS):
-        chosen = _with_the_best(left, ranks, covers)
-        for pair in ahead([pair for pair in left if _ids(pair) in chosen]):
-            covers.add(pair, verdicts.verdict(pair.low_id, pair.high_id))
+class _Block:
+    """Pairs that are looked at together.
+
+    Args:
+        As of `needed_pairs`.
+    """
+
+    def __init__(
+        self,
+        pairs: list[CandidatePair],
+        ahead: Ahead,
+        verdicts: VerdictsByPair,
+        record: Callable[[int], ImageRecord],
+        likely_keeper: LikelyKeeper,
+    ) -> None:
+        self._left = _neighbours_together(pairs)
+        self._ahead = ahead
+        self._verdicts = verdicts
+        self._likely_keeper = likely_keeper
+        self._ranks = _ranks(self._left, record)
+        self._covers = _Covers()
+        self._different: list[Ids] = []
+
+    def needed(self) -> Iterator[CandidatePair]:
+        """The pairs that are needed, each with its verdict known."""
+        yield from self._duels()
+        for _ in range(_ROUNDS):
+            yield from self._known(self._with_the_best())
+        yield from self._between_heaps()
+
+    def _duels(self) -> Iterator[CandidatePair]:
+        """The two likeliest keepers of each neighbourhood, then the winner against the next.
+
+        Which of them the others were made from is seen from the verdicts, and only from them.
+        """
+        links = _CopyLinks()
+        losers: set[int] = set()
+        for _ in range(_DUELS):
+            best = self._best_candidates()
+            chosen = {
+                (min(image_id, other), max(image_id, other))
+                for image_id, other in best.items()
+                if best[other] == image_id and image_id not in losers and other not in losers
+            }
+            for pair in self._known(chosen):
+                links.add(pair, self._verdicts.verdict(*_ids(pair)))
+                yield pair
+            for pool in links.pools():
+                keeper = self._likely_keeper(pool)
+                losers.update(pool.low.tolist(), pool.high.tolist())
+                if keeper is not None:
+                    losers.discard(keeper)
+                    self._ranks[keeper] = (-math.inf, *self._ranks[keeper][1:])
+
+    def _known(self, chosen: set[Ids]) -> Iterator[CandidatePair]:
+        """The chosen ones of the pairs left, which are left no more, their verdicts taken in."""
+        wanted = [pair for pair in self._left if _ids(pair) in chosen]
+        self._left = [pair for pair in self._left if _ids(pair) not in chosen]
+        for pair in self._ahead(wanted):
+            verdict = self._verdicts.verdict(*_ids(pair))
+            self._covers.add(pair, verdict)
+            if not verdict.is_copy:
+                self._different.append(_ids(pair))
             yield pair
-        left = [pair for pair in left if _ids(pair) not in chosen]
-    yield from ahead([pair for pair in left if not covers.make_needless(pair)])
+
+    def _with_the_best(self) -> set[Ids]:
+        """For each image that nothing covers yet, the pair with the best of its candidates."""
+        return {
+            (min(image_id, other), max(image_id, other))
+            for image_id, other in self._best_candidates().items()
+            if not self._covers.is_under(image_id)
+        }
+
+    def _best_candidates(self) -> dict[int, int]:
+        """Of the candidates left to each image, the best of those that are about the nearest."""
+        nearest: defaultdict[int, float] = defaultdict(float)
+        for pair in self._left:
+            for image_id in _ids(pair):
+                nearest[image_id] = max(nearest[image_id], _likeness(pair))
+        best: dict[int, int] = {}
+        for pair in self._left:
+            for image_id, other in (_ids(pair), _ids(pair)[::-1]):
+                if _likeness(pair) < nearest[image_id] - _AS_NEAR:
+                    continue
+                found = best.get(image_id)
+                if found is None or self._ranks[other] < self._ranks[found]:
+                    best[image_id] = other
+        return best
+
+    def _between_heaps(self) -> Iterator[CandidatePair]:
+        """What is left, until it is clear of any two heaps that they are different pictures."""
+        while self._left:
+            heads = {image_id: self._covers.head(image_id, self._ranks) for image_id in self._ranks}
+
+            def heaps(ids: Ids, heads: dict[int, int] = heads) -> Ids:
+                low, high = (heads[image_id] for image_id in ids)
+                return min(low, high), max(low, high)
+
+            different = Counter(map(heaps, self._different))
+            nearest: dict[Ids, tuple[float, Ids]] = {}
+            open_pairs: list[CandidatePair] = []
+            for pair in self._left:
+                between = heaps(_ids(pair))
+                if between[0] == between[1] or different[between] >= _ENOUGH:
+                    continue
+                open_pairs.append(pair)
+                likeness = 2.0 if between == _ids(pair) else _likeness(pair)
+                nearest[between] = max(nearest.get(between, (-1.0, (0, 0))), (likeness, _ids(pair)))
+            self._left = open_pairs
+            yield from self._known({ids for _, ids in nearest.values()})
 
 
-def _ids(pair: CandidatePair) -> tuple[int, int]:
+def _ids(pair: CandidatePair) -> Ids:
     return pair.low_id, pair.high_id
+
+
+def _likeness(pair: CandidatePair) -> float:
+    """The larger cosine similarity, or what near hashes are worth where they alone propose it."""
+    return max(pair.similarity.values(), default=1.0 - pair.hamming / _HASH_BITS)
 
 
 def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
@@ -101,7 +213,7 @@ def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
 
     for pair in block:
         low, high = find(pair.low_id), find(pair.high_id)
-        if low != high and max(pair.similarity.values(), default=1.0) >= _CLOSE:
+        if low != high and _likeness(pair) >= _CLOSE:
             root[max(low, high)] = min(low, high)
     return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
 
@@ -128,19 +240,6 @@ def _rank(record: ImageRecord, near: list[float]) -> Rank:
     return -size, -sum(sorted(near)[-_NEAREST:]), record.digest
 
 
-def _with_the_best(
-    pairs: Sequence[CandidatePair], ranks: dict[int, Rank], covers: _Covers
-) -> set[tuple[int, int]]:
-    """For each image that nothing covers yet, the pair with the best of its candidates."""
-    best: dict[int, tuple[Rank, tuple[int, int]]] = {}
-    for pair in pairs:
-        for image_id, other in (_ids(pair), _ids(pair)[::-1]):
-            found = best.get(image_id)
-            if found is None or ranks[other] < found[0]:
-                best[image_id] = (ranks[other], _ids(pair))
-    return {ids for image_id, (_, ids) in best.items() if not covers.is_under(image_id)}
-
-
 class _Covers:
     """Who covers whom, of the verdicts so far."""
 
@@ -157,7 +256,32 @@ class _Covers:
         """True when another covers it."""
         return bool(self._above.get(image_id))
 
-    def make_needless(self, pair: CandidatePair) -> bool:
-        """True when one image covers both: how they differ follows from how they differ from it."""
-        low, high = self._above.get(pair.low_id, set()), self._above.get(pair.high_id, set())
-        return bool(low & high)
+    def head(self, image_id: int, ranks: dict[int, Rank]) -> int:
+        """The best that covers it, itself or through others; itself when nothing better does."""
+        while True:
+            best = min(self._above.get(image_id, ()), key=ranks.__getitem__, default=image_id)
+            if ranks[best] >= ranks[image_id]:
+                return image_id
+            image_id = best
+
+
+class _CopyLinks:
+    """The copies among some pairs."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, int]] = []
+
+    def add(self, pair: CandidatePair, verdict: Verdict) -> None:
+        if verdict.is_copy:
+            self._rows.append((*_ids(pair), covering_of(verdict)))
+
+    def pools(self) -> Iterator[Links]:
+        """The links of those that are connected, pool by pool."""
+        if not self._rows:
+            return
+        rows = np.array(self._rows, np.int64)
+        # Numbered anew: what `pools` takes in memory goes with the highest number.
+        ids, numbers = np.unique(rows[:, :2], return_inverse=True)
+        low, high = numbers.reshape(-1, 2).T
+        for pool in pools(Links(low, high, rows[:, 2].astype(np.uint8)), len(ids)):
+            yield Links(ids[pool.low], ids[pool.high], pool.covering)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -17,24 +17,23 @@ from resolve.blobs import BlobCensus, BlobPlan, plan_blobs
 from resolve.contest import Candidate
 from resolve.decisions import Decisions
 from resolve.groups import (
-    HIGH_COVERS_LOW,
-    LOW_COVERS_HIGH,
     Constraints,
     Group,
     Links,
     VerdictSource,
+    covering_of,
     foreseen_pairs,
     group_pool,
+    likely_keeper,
     pools,
 )
 from resolve.keeper import KeeperRules
-from resolve.needed_pairs import Ahead
+from resolve.needed_pairs import Ahead, needed_pairs
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
 from search.candidates import CandidatePair
 from search.self_join import CandidateStatistics
 from storage.catalog_view import CatalogView
 from storage.errors import UsageError
-from verify.verdict import Verdict
 
 _PAIRS_PER_REPORT = 16
 # Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
@@ -212,14 +211,19 @@ def resolve(
     census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
     _require_matches(options.protect, census)
     constraints = _constraints(catalog, census, options.decisions)
-    linked = _Linking(constraints, listener)
-    links = linked.links(candidates, verdicts)
-    verified = time.monotonic()
-
     judge = KeeperRules(
         _Candidates(catalog, census, options, options.decisions.kept_ids(catalog)),
         options.preferences,
     )
+
+    def stays_of(pool: Links) -> int | None:
+        ids, part = _ordered(pool, catalog, judge)
+        return likely_keeper(ids, part, verdicts, judge, constraints)
+
+    linked = _Linking(constraints, listener)
+    needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, catalog.record, stays_of)
+    links = linked.links(needed, verdicts)
+    verified = time.monotonic()
     groups: list[Group] = []
     was_linked = np.zeros(last_id + 1, np.bool_)
     was_linked[links.low] = True
@@ -286,31 +290,32 @@ class _Linking:
         self.pairs = 0
         self.passed_over = 0
 
-    def links(self, candidates: Iterable[CandidatePair], verdicts: VerdictSource) -> Links:
-        low, high, covering = array("q"), array("q"), array("B")
-        total = len(candidates) if isinstance(candidates, Sequence) else None
+    def undecided(self, candidates: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
+        """Those that nobody said are not the same."""
         for pair in candidates:
             if self._constraints.are_apart(pair.low_id, pair.high_id):
                 self.passed_over += 1
-                continue
+            else:
+                yield pair
+
+    def links(self, pairs: Iterable[CandidatePair], verdicts: VerdictSource) -> Links:
+        """The links of these pairs, all of which are verified."""
+        low, high, covering = array("q"), array("q"), array("B")
+        for pair in pairs:
             verdict = verdicts.verdict(pair.low_id, pair.high_id)
             self.relations[verdict.relation.value] += 1
             self.pairs += 1
             if verdict.is_copy:
                 low.append(pair.low_id)
                 high.append(pair.high_id)
-                covering.append(_covering(verdict))
+                covering.append(covering_of(verdict))
             if self.pairs % _PAIRS_PER_REPORT == 0:
                 self._listener.on_progress(
-                    ResolveProgress("verifying", self.pairs, total, self.relations)
+                    ResolveProgress("verifying", self.pairs, None, self.relations)
                 )
         return Links(
             np.array(low, np.int64), np.array(high, np.int64), np.array(covering, np.uint8)
         )
-
-
-def _covering(verdict: Verdict) -> int:
-    return LOW_COVERS_HIGH * verdict.a_covers_b | HIGH_COVERS_LOW * verdict.b_covers_a
 
 
 def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:

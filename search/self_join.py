@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.candidates import CandidatePair
+from search.company import Company
 from search.evidence import HASH_SOURCE, Evidence, gather
 from search.hits import I64, Flags, Hits
 from search.index_set import IndexSet
@@ -66,7 +67,8 @@ def candidate_pairs(
     """Each pair once, in the order of the lower, then the higher id.
 
     A pair is proposed when either image is a neighbour of the other: within reach of an index and
-    among the `neighbours_cap` strongest of that image. Approximate search may find it from one
+    among the `neighbours_cap` strongest of that image, unless it is far weaker than what both have
+    elsewhere (`search.company`). Approximate search may find it from one
     side only, so all images are searched for before the first pair is given.
 
     The images of a reference index are looked among, not searched for: the time goes with the size
@@ -84,12 +86,15 @@ def candidate_pairs(
     started = time.monotonic()
     ids = indexes.image_ids
     # The lower id of every pair is one of these, whichever index the other one is in.
+    company = Company(ids, list(indexes.embeddings), options)
     with PairSpool(ids, options.spill_after, options.spill_directory) as spool:
         for start in range(0, len(ids), _QUERY_BLOCK):
             block = ids[start : start + _QUERY_BLOCK]
             queries = _queries(catalog, indexes, block)
             evidence = _evidence(queries, indexes, options, is_own=True)
             _propose(spool, block, evidence, reference)
+            embedded = {model: places for model, (_, places) in queries.vectors.items()}
+            company.add(block, embedded, evidence)
             is_capped = evidence.is_capped
             if reference is not None:
                 beyond = _evidence(queries, reference.indexes, options, is_own=False)
@@ -98,7 +103,7 @@ def candidate_pairs(
             counts.images += len(block)
             counts.capped_images += int(is_capped.sum())
         counts.seconds = time.monotonic() - started
-        for pair in spool.pairs(list(indexes.embeddings)):
+        for pair in filter(company.is_worth_it, spool.pairs(list(indexes.embeddings))):
             counts.pairs += 1
             yield pair
 

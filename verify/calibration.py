@@ -51,6 +51,8 @@ class Thresholds:
         max_textured_solid_share: what of such a drawn thing may be of no flat colour; below 0,
             nothing solid is decoration.
         max_opposed_solid: `max_opposed` and `max_worst_place` for a drawn thing.
+        min_overlay_side: longer side of the grid on which letters can be told from a thing that
+            was moved or painted away, pixels.
         min_overlay_share, max_overlay_share: what the changed places may cover.
         min_overlay_extent: longer side of the changed places over the frame.
         max_paper: how much of the clean picture is like paper.
@@ -93,6 +95,7 @@ class Thresholds:
     max_solid_share: float = 0.13
     max_textured_solid_share: float = -1.0
     max_opposed_solid: float = 0.08
+    min_overlay_side: int = 160
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30

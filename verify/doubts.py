@@ -46,6 +46,8 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
     if changes.changed_share > 0:
+        if evidence.grid_side < limits.min_overlay_side:
+            return "too small to tell what was laid over the picture"
         return doubt_in_overlay(changes, limits)
     if residual.disagreeing > limits.max_disagreement:
         return "some details contradict each other"

@@ -19,7 +19,8 @@ from storage.records import F32
 from tests.search.gallery import MODEL, Gallery, clustered, flipped_bits, near, unit
 
 DIMENSION = 32
-OPTIONS = SearchOptions(nearest=0, similarity=0.8)
+# Every pair within reach, whatever company its images have elsewhere.
+OPTIONS = SearchOptions(nearest=0, similarity=0.8, behind_nearest=2.0, hamming_alone=64)
 
 
 def _join(

@@ -1,0 +1,71 @@
+"""Which proposals are worth a comparison, seen beside what else was found for the two images.
+
+A weak proposal may be all there is for a heavy crop. For two images that both have much nearer
+neighbours it is chance: their copies are among those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.candidates import CandidatePair
+from search.evidence import Evidence
+from search.hash_index import NOT_PROPOSED
+from search.hits import I64
+from search.options import SearchOptions
+from storage.records import F32
+
+
+class Company:
+    """The similarity of the nearest neighbour of each image, 4 bytes an image and model.
+
+    Args:
+        image_ids: int64 (n,), ascending.
+        models: of the embeddings, in the order of the sources of evidence.
+        options: what a proposal may be worth.
+    """
+
+    def __init__(self, image_ids: I64, models: Sequence[str], options: SearchOptions) -> None:
+        # By image id. NaN: no embedding, or not searched for.
+        size = int(image_ids[-1]) + 1 if len(image_ids) else 0
+        self._nearest: dict[str, F32] = {
+            model: np.full(size, np.nan, np.float32) for model in models
+        }
+        self._size = size
+        self._alone = options.hamming_alone
+        self._behind = options.behind_nearest
+
+    def add(self, ids: I64, embedded: dict[str, I64], evidence: Evidence) -> None:
+        """Take in what was found for a block of images.
+
+        Args:
+            ids: int64 (b,), which the rows of the evidence refer to.
+            embedded: model to the places in `ids` of those that have its embedding.
+        """
+        for number, (model, nearest) in enumerate(self._nearest.items(), start=1):
+            nearest[ids[embedded[model]]] = -1.0
+            of_model = evidence.sources == number
+            np.fmax.at(nearest, ids[evidence.rows[of_model]], evidence.values[of_model])
+
+    def is_worth_it(self, pair: CandidatePair) -> bool:
+        """False when the pair is weaker than what its images have elsewhere."""
+        if max(pair.low_id, pair.high_id) >= self._size:
+            # Of a reference index, whose images were not searched for.
+            return True
+        if pair.hamming != NOT_PROPOSED:
+            return (
+                bool(pair.similarity)
+                or pair.hamming <= self._alone
+                or not any(self._are_embedded(pair, nearest) for nearest in self._nearest.values())
+            )
+        return any(
+            similarity + self._behind
+            >= min(self._nearest[model][pair.low_id], self._nearest[model][pair.high_id])
+            for model, similarity in pair.similarity.items()
+        )
+
+    def _are_embedded(self, pair: CandidatePair, nearest: F32) -> bool:
+        """True when this model knows both, and so has found them unlike."""
+        return not (np.isnan(nearest[pair.low_id]) or np.isnan(nearest[pair.high_id]))
