@@ -16,6 +16,7 @@ from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.commit import CatalogBatch, IndexedBlob, UnreadableBlob
+from storage.listings import ListedPage
 from storage.records import ImageFeatures
 from storage.source import Source
 
@@ -84,6 +85,10 @@ class Committer:
             case Vanished():
                 self.counts.vanished += 1
                 self._batch.removed.append(outcome.blob.uri)
+            case ListedPage():
+                # At once: what is committed is not listed again.
+                self._batch.pages.append(outcome)
+                self.commit()
             case _:
                 raise TypeError(f"no outcome of the pass: {outcome!r}")
         self.commit_if_due()
@@ -136,7 +141,7 @@ class Committer:
             for alias in self.in_flight.take_aliases():
                 self._add_alias(alias.source, alias.blob, alias.digest)
             batch = self._batch
-            if batch.indexed or batch.unreadable or batch.removed:
+            if not batch.is_empty:
                 with self.clock.timed("commit"):
                     self.catalog.commit(batch)
         # Not before: Ctrl-C may end the commit, and the last one then takes all of it again.

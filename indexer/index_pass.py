@@ -20,8 +20,9 @@ from indexer.committing import Committer, DescribedBlob
 from indexer.decode import DecodeLimits
 from indexer.embedders.base import Embedder
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
+from indexer.listing import Lister
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
-from indexer.reading import DescribeJob, InFlight, Lister, Reader, ReadJob
+from indexer.reading import DescribeJob, InFlight, Reader, ReadJob
 from indexer.run_report import (
     IndexListener,
     IndexProgress,
@@ -30,18 +31,22 @@ from indexer.run_report import (
     StageClock,
     own_peak_memory,
 )
+from indexer.selection import Selection
 from indexer.worker_pool import Decoder, Extract
 from storage.catalog import Catalog
-from storage.errors import UsageError
+from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
+from storage.listings import Listing
 from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
-from storage.source import Source
+from storage.source import PagedSource, Source
 
 _IDLE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.25
 # How long a run that ends early waits for reads and listings under way, in all. A source on the
 # network may stall for minutes; its threads are left behind and do nothing more.
 _LEAVE_SECONDS = 2.0
+# Nobody knows how long a marker is good; and what a listing said is worth less by the day.
+_LONGEST_CARRY_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class IndexOptions:
         image_timeout: seconds that decoding one image may take.
         bytes_in_flight: image data held in memory between reading and decoding.
         extract: what describes an image; it must be importable by name.
+        selection: what is looked at in the sources.
     """
 
     workers: int = 0
@@ -71,6 +77,7 @@ class IndexOptions:
     image_timeout: float = 60.0
     bytes_in_flight: int = 256 * 2**20
     extract: Extract = extract
+    selection: Selection = field(default_factory=Selection)
 
     def __post_init__(self) -> None:
         if self.workers < 0:
@@ -90,7 +97,7 @@ def index(
     """Brings an index up to date with its sources.
 
     Args:
-        sources: listed one after the other.
+        sources: listed one after the other; one that lies in another is listed as part of it.
         directory: the index; one pass at a time writes to it.
         embedders: one embedding of each image by each; the same ones in every run of an index.
         options: how.
@@ -110,7 +117,21 @@ def index(
             catalog.set_parameters(wanted)
         else:
             existing.require_same(wanted)
-        return _Run(sources, catalog, embedders, options, listener).run()
+        outermost, covered = _outermost(sources)
+        return _Run(outermost, covered, catalog, embedders, options, listener).run()
+
+
+def _outermost(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
+    """Those that lie in no other, and the URIs of the rest: each blob is listed and read once."""
+    kept: list[Source] = []
+    covered: list[str] = []
+    for source in sorted(sources, key=lambda source: len(source.uri)):
+        root = source.uri.rstrip("/") + "/"
+        if any(root.startswith(outer.uri.rstrip("/") + "/") for outer in kept):
+            covered.append(source.uri)
+        else:
+            kept.append(source)
+    return [source for source in sources if source in kept], covered
 
 
 def _parameters(embedders: Sequence[Embedder], options: IndexOptions) -> IndexParameters:
@@ -137,12 +158,14 @@ class _Run:
     def __init__(
         self,
         sources: Sequence[Source],
+        covered: list[str],
         catalog: Catalog,
         embedders: Sequence[Embedder],
         options: IndexOptions,
         listener: IndexListener,
     ) -> None:
         self._sources = sources
+        self._covered = covered
         self._catalog = catalog
         self._options = options
         self._listener = listener
@@ -156,7 +179,16 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        self._lister = Lister(sources, catalog, self._counts, self._clock, self._stop)
+        self._carried_on = self._begin_listings()
+        self._lister = Lister(
+            sources,
+            catalog,
+            options.selection,
+            frozenset(self._carried_on),
+            self._counts,
+            self._clock,
+            self._stop,
+        )
         self._reader = Reader(
             in_flight, self._budget, self._clock, options.limits.max_bytes, self._stop
         )
@@ -211,14 +243,34 @@ class _Run:
                 self._tell()
         if self._stop.error is not None:
             self._committer.finish()
+            if isinstance(self._stop.error, EmptySource):
+                # The next run looks again whether there is something now.
+                self._drop_listings()
             raise self._stop.error
         for uri in self._lister.removed():
             self._committer.remove(uri)
         self._committer.finish()
+        self._drop_listings()
         report = self._report()
         self._catalog.finish_run(run_id, time.time(), asdict(self._counts))
         self._tell()
         return report
+
+    def _begin_listings(self) -> dict[str, Listing]:
+        """Those that an earlier run did not finish and that this one carries on, by source."""
+        now = time.time()
+        scope = self._options.selection.scope
+        # A scope of its own: what has no pages is listed from the beginning each time.
+        scopes = [scope if isinstance(s, PagedSource) else f"{now}" for s in self._sources]
+        wanted = [
+            Listing(source.uri, scope, now)
+            for source, scope in zip(self._sources, scopes, strict=True)
+        ]
+        return self._catalog.begin_listings(wanted, now - _LONGEST_CARRY_SECONDS)
+
+    def _drop_listings(self) -> None:
+        for source in self._sources:
+            self._catalog.drop_listing(source.uri)
 
     def _commit_results(self) -> None:
         idle_since = time.monotonic()
@@ -288,11 +340,20 @@ class _Run:
         return IndexReport(
             listed=counts.listed,
             unchanged=counts.unchanged,
+            excluded=counts.excluded,
+            older=counts.older,
+            left_known=counts.left_known,
+            left_changed=counts.left_changed,
             new_images=counts.new_images,
             aliased=counts.aliased,
             unreadable=counts.unreadable,
             vanished=counts.vanished,
             removed=counts.removed,
+            carried_names=self._lister.carried_names,
+            carried_from=min((one.begun_at for one in self._carried_on.values()), default=0.0)
+            if self._lister.carried_names
+            else 0.0,
+            covered=self._covered,
             unlisted=[uri for one in traffic for uri in one.unlisted],
             images=self._catalog.image_count,
             list_requests=sum(one.list_requests for one in traffic),

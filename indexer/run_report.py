@@ -17,11 +17,16 @@ STAGES = ("list", "read", "digest", "describe", "embed", "commit")
 class RunCounts:
     """Blobs of one run by what became of them.
 
-    `listed` is the sum of all the others but `removed`, which were in the catalog and not listed.
+    `listed` is the sum of `unchanged`, `excluded`, `older`, `new_images`, `aliased`, `unreadable`
+    and `vanished`.
 
     Attributes:
         listed: blobs the sources named.
         unchanged: known with this ETag: not read.
+        excluded: left out because their names do not pass `--include` and `--exclude`.
+        older: left out because they were not modified since the date.
+        left_known: of those left out, how many the catalog has; they stay in it as they are.
+        left_changed: of these, how many are listed with another ETag or size than the catalog has.
         new_images: read, and the first with their content.
         aliased: read, and their content was known already.
         unreadable: refused, damaged, or not to be had.
@@ -31,6 +36,10 @@ class RunCounts:
 
     listed: int = 0
     unchanged: int = 0
+    excluded: int = 0
+    older: int = 0
+    left_known: int = 0
+    left_changed: int = 0
     new_images: int = 0
     aliased: int = 0
     unreadable: int = 0
@@ -40,7 +49,8 @@ class RunCounts:
     @property
     def done(self) -> int:
         """Blobs that have reached their end."""
-        return self.unchanged + self.new_images + self.aliased + self.unreadable + self.vanished
+        passed = self.unchanged + self.excluded + self.older
+        return passed + self.new_images + self.aliased + self.unreadable + self.vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,10 @@ class IndexReport:
 
     Attributes:
         listed … removed: as in `RunCounts`.
+        carried_names: of those listed, how many an earlier run had listed that did not finish.
+        carried_from: when the earliest of such listings was begun, seconds since the epoch; 0 for
+            none. What was added or changed since in that part of a source, the next run sees.
+        covered: sources that lie in another one of the run and were listed as part of it.
         unlisted: folders that could not be looked into.
         images: images in the catalog at the end.
         read_requests, list_requests, retries, bytes_read: traffic with the sources.
@@ -85,11 +99,18 @@ class IndexReport:
 
     listed: int
     unchanged: int
+    excluded: int
+    older: int
+    left_known: int
+    left_changed: int
     new_images: int
     aliased: int
     unreadable: int
     vanished: int
     removed: int
+    carried_names: int
+    carried_from: float
+    covered: list[str]
     unlisted: list[str]
     images: int
     list_requests: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,10 +26,10 @@ from storage.azure_faults import (
     reading_error,
 )
 from storage.blob import Blob, looks_like_image
-from storage.errors import BlobChanged, BlobUnreadable, SourceNotFound
+from storage.errors import BlobChanged, BlobUnreadable, ListingExpired, SourceNotFound
 from storage.rate_limit import RateLimiter
 from storage.retry import PassingFault, Pauses, Retrier
-from storage.source import SourceTraffic
+from storage.source import BlobPage, SourceTraffic
 
 _PAGE = 5000
 _PIECE = 1 << 18
@@ -100,22 +100,33 @@ class AzureSource:
     def list(self) -> Iterator[Blob]:
         """Blobs with the name of an image, in the order of their names, a page at a time.
 
-        Those in the archive tier come with a `refusal`.
+        Those in the archive tier, and those whose name no request can carry, come with a `refusal`.
 
         Raises:
             SourceNotFound: no such account or container.
             CredentialsError: it may not be listed.
             SourceUnavailable: the service does not answer.
         """
-        token: str | None = None
+        for page in self.pages():
+            yield from page.blobs
+
+    def pages(self, marker: str = "") -> Iterator[BlobPage]:
+        """The same by the page; from a page's marker on where one is given.
+
+        Raises:
+            ListingExpired: the service does not know the marker.
+            SourceNotFound, CredentialsError, SourceUnavailable: as for `list`.
+        """
+        is_carried_on = bool(marker)
         while True:
             seconds = self._read_deadline
             if not self._was_answered:
                 seconds = min(seconds, _FIRST_CONTACT_SECONDS)
-            page, token = self._retrier.run(self.uri, seconds, partial(self._page, token))
-            yield from page
-            if not token:
+            page = self._retrier.run(self.uri, seconds, partial(self._page, marker, is_carried_on))
+            yield page
+            if page.is_last:
                 return
+            marker, is_carried_on = page.marker, False
 
     def read(self, blob: Blob) -> bytes:
         """The whole content of the listed ETag; a body that breaks off is continued by range.
@@ -156,7 +167,7 @@ class AzureSource:
         """Close the connections."""
         self._service.close()
 
-    def _page(self, token: str | None, _deadline: float) -> tuple[Sequence[Blob], str | None]:
+    def _page(self, marker: str, is_carried_on: bool, _deadline: float) -> BlobPage:
         with self._guard:
             self._traffic.list_requests += 1
         try:
@@ -165,10 +176,14 @@ class AzureSource:
                 # Folders of a hierarchical namespace are told from empty blobs by it.
                 include=["metadata"],
                 results_per_page=_PAGE,
-            ).by_page(token)
+            ).by_page(marker or None)
             listed: list[BlobProperties] = [*next(pages, ())]
         except AzureError as error:
             self._raise_if_passing(error, self.uri)
+            if is_carried_on and isinstance(error, HttpResponseError) and error.status_code == 400:
+                raise ListingExpired(
+                    f"The listing of {self.uri} cannot be carried on.", "It is begun again."
+                ) from error
             raise listing_error(error, self.uri) from error
         self._was_answered = True
         blobs = [
@@ -176,7 +191,8 @@ class AzureSource:
             for properties in listed
             if looks_like_image(properties.name) and not _is_folder(properties)
         ]
-        return blobs, pages.continuation_token or None
+        following = str(pages.continuation_token or "")
+        return BlobPage(blobs, following, is_last=not following)
 
     def _properties(self, uri: str, name: str, _deadline: float) -> Blob | None:
         with self._guard:

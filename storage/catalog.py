@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.catalog_file import CatalogFile
+from storage.catalog_listings import CatalogListings
 from storage.codec import (
     blob_key,
     decode_entry,
@@ -48,7 +48,7 @@ __all__ = ["Catalog", "CatalogBatch", "IndexedBlob", "UnreadableBlob"]
 _ROWS = 1024
 
 
-class Catalog(CatalogFile):
+class Catalog(CatalogListings):
     """Open with `open_writer` or `open_reader`; use as a context manager.
 
     Every method raises IndexStorageError when the disk is full or faulty or the file damaged.

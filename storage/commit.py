@@ -25,6 +25,7 @@ from storage.databases import (
     read_number,
     write_number,
 )
+from storage.listings import ListedPage, put_page
 from storage.records import BlobEntry, BlobStatus, ImageFeatures
 
 _DIGEST_BYTES = 32
@@ -57,12 +58,19 @@ class CatalogBatch:
         indexed: their digests are among `images` or in the catalog.
         unreadable: blobs without an image.
         removed: URIs that are gone. Unknown ones are ignored.
+        pages: of the listings of the run.
     """
 
     images: list[ImageFeatures] = field(default_factory=list)
     indexed: list[IndexedBlob] = field(default_factory=list)
     unreadable: list[UnreadableBlob] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    pages: list[ListedPage] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (self.images or self.indexed or self.unreadable or self.removed or self.pages)
 
 
 class Commit:
@@ -94,6 +102,8 @@ class Commit:
             if self._forget(key):
                 self._txn.delete(key, db=self._db.blobs)
         self._remove_orphans()
+        for page in batch.pages:
+            put_page(self._txn, self._db, page)
         for status, count in self._counts.items():
             write_number(self._txn, self._db, status.encode(), count)
         return ids

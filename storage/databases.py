@@ -13,6 +13,8 @@
     verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
                  digest → verdict, as its owner encoded it
     runs         run id → run
+    listings     16 bytes of the BLAKE2b of a source's URI, page → what an unfinished run has listed
+                 (`storage.listings`). Only the writer opens it.
 
 Keys and values are laid out as `storage.codec` says. Image ids ascend from 1 and are never reused.
 """
@@ -55,6 +57,7 @@ class Databases:
     embeddings: Any
     verdicts: Any
     runs: Any
+    listings: Any = None
 
 
 def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bool) -> Databases:
@@ -65,7 +68,8 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
         IndexMismatch: of a newer schema.
         IndexStorageError: damaged, or the disk is full.
     """
-    names = [field.name for field in fields(Databases)]
+    # An index made before there were listings is still to be read by those who cannot add them.
+    names = [f.name for f in fields(Databases) if is_writable or f.name != "listings"]
     with storage_faults(path):
         try:
             # A transaction of its own each, because handles opened in a read transaction do not

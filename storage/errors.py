@@ -12,7 +12,8 @@
     │   ├── IndexLocked            another process is writing to it
     │   └── IndexStorageError      disk full, read-only, input/output fault
     ├── ModelError                 weights missing, damaged, or a package not installed
-    └── SourceError                one read of one blob failed
+    └── SourceError                one request to a source failed
+        ├── ListingExpired         a listing cannot be carried on from where it was left
         ├── BlobVanished           listed, then gone
         ├── BlobChanged            listed with another ETag than it has now
         ├── BlobUnreadable         the service refuses this blob for good (archived, forbidden)
@@ -124,9 +125,13 @@ class ModelError(DedupError):
 
 
 class SourceError(DedupError):
-    """One read of one blob failed."""
+    """One request to a source failed."""
 
     exit_code = ExitCode.SOURCE
+
+
+class ListingExpired(SourceError):
+    """A listing cannot be carried on from where it was left; it can be begun again."""
 
 
 class BlobVanished(SourceError):

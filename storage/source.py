@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from storage.blob import Blob
 
@@ -59,3 +59,31 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """A stretch of a listing.
+
+    Attributes:
+        blobs: with the names of images; perhaps none.
+        marker: where the next page begins; "" when a later listing cannot begin there.
+        is_last: whether the listing ends with it.
+    """
+
+    blobs: Sequence[Blob]
+    marker: str = ""
+    is_last: bool = False
+
+
+@runtime_checkable
+class PagedSource(Source, Protocol):
+    """A source whose listing can be carried on by another process."""
+
+    def pages(self, marker: str = "") -> Iterator[BlobPage]:
+        """The listing from where a page said that the next one begins, or from the beginning.
+
+        Raises:
+            ListingExpired: the marker means nothing any more.
+            SourceNotFound, CredentialsError, SourceUnavailable
+        """

@@ -135,7 +135,7 @@ def run_pass(
         raise outcome[0]
     report = outcome[0]
     reached = report.unchanged + report.new_images + report.aliased + report.unreadable
-    assert report.listed == reached + report.vanished
+    assert report.listed == reached + report.vanished + report.excluded + report.older
     return report
 
 

@@ -193,16 +193,17 @@ def test_little_memory_for_images_in_flight_only_slows_the_pass_down(
     assert (report.new_images, report.aliased, report.unreadable) == (12, 1, 2)
 
 
-def test_several_sources_that_overlap_are_one_index(
+def test_a_source_within_another_is_listed_and_read_once(
     gallery: Path, index_path: Path, photos: dict[str, NDArray[np.uint8]]
 ):
     add_pictures(gallery / "inner", photos, 3, first=50)
     outer, inner = FolderSource(gallery), FolderSource(gallery / "inner")
-    report = run_pass([outer, inner], index_path)
-    assert (report.listed, report.new_images) == (18, 15)
+    report = run_pass([inner, outer], index_path)
+    assert (report.listed, report.new_images, report.read_requests) == (15, 15, 15)
+    assert report.covered == [inner.uri]
     assert len(entries(index_path)) == 15
-    again = run_pass([FolderSource(gallery), FolderSource(gallery / "inner")], index_path)
-    assert again.read_requests == 0
+    again = run_pass([FolderSource(gallery), FolderSource(gallery)], index_path)
+    assert (again.listed, again.read_requests, again.covered) == (15, 0, [outer.uri])
 
 
 def test_two_models_have_their_own_embeddings(gallery: Path, index_path: Path):

@@ -1,0 +1,267 @@
+"""The listing side of the pass: list, plan, hand out; what is listed is not listed again."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from indexer.pipes import Pipe, Stop, Stopped
+from indexer.planner import Plan, plan
+from indexer.reading import Alias, ReadJob, not_read
+from indexer.run_report import RunCounts, StageClock
+from indexer.selection import Choice, Selection
+from storage.blob import Blob
+from storage.catalog import Catalog
+from storage.errors import EmptySource, ListingExpired
+from storage.listings import NAME_BYTES, ListedPage, PageCounts, name_hash, name_number
+from storage.source import BlobPage, PagedSource, Source
+
+# Listed blobs held back to be read in another order than the listing's: neighbouring names are
+# stored together by Azure, and reading them in order makes it throttle.
+_SHUFFLE_WINDOW = 4096
+# As many as Azure gives at a time, of a source that gives one name at a time.
+_NAMES_PER_PAGE = 5000
+
+T = TypeVar("T")
+
+
+class WorkFinder(Protocol):
+    """Finds the blobs that a run has to do with."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of them are found."""
+
+    def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
+        """Sends blobs to be read to `jobs`, and what needs no reading to `results`.
+
+        Raises:
+            EmptySource, SourceNotFound, CredentialsError, SourceUnavailable
+        """
+
+    def removed(self) -> Iterator[str]:
+        """URIs of the catalog that are gone. Asked for when everything else is committed."""
+
+
+class Dispatcher:
+    """Plans blobs and hands them out, those to be read in another order than they came."""
+
+    def __init__(
+        self, catalog: Catalog, counts: RunCounts, jobs: Pipe[ReadJob], results: Pipe[object]
+    ) -> None:
+        self._catalog = catalog
+        self._counts = counts
+        self._jobs = jobs
+        self._results = results
+        self._window: list[ReadJob] = []
+        self._order = random.Random(1)
+
+    def hand_out(self, source: Source, blob: Blob) -> None:
+        """Plan one blob, and send it where it belongs."""
+        entry = self._catalog.blob(blob.uri)
+        decision = plan(blob, entry)
+        if decision is Plan.KEEP:
+            self._counts.unchanged += 1
+        elif decision is Plan.REFUSE:
+            self._results.put(not_read(source, blob, blob.refusal))
+        elif decision is Plan.REFRESH and entry is not None:
+            digest = self._catalog.record(entry.image_id).digest
+            self._counts.unchanged += 1
+            self._results.put(Alias(source, blob, digest, is_unchanged=True))
+        else:
+            self._window.append(ReadJob(source, blob))
+            if len(self._window) >= _SHUFFLE_WINDOW:
+                at = self._order.randrange(len(self._window))
+                self._window[at], self._window[-1] = self._window[-1], self._window[at]
+                self._jobs.put(self._window.pop())
+
+    def hand_out_the_rest(self) -> None:
+        """Send what was held back."""
+        self._order.shuffle(self._window)
+        for job in self._window:
+            self._jobs.put(job)
+        self._window.clear()
+
+
+class Lister:
+    """Lists the sources one after the other. Each page is kept in the catalog before the next is
+    asked for, so that a killed run does not list it again; see `storage.listings`.
+
+    Args:
+        sources: none within another.
+        selection: what the run looks at in them.
+        carried_on: sources whose listing in the catalog is carried on.
+
+    Attributes:
+        carried_names: blobs that were not listed again because an earlier run had.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        catalog: Catalog,
+        selection: Selection,
+        carried_on: frozenset[str],
+        counts: RunCounts,
+        clock: StageClock,
+        stop: Stop,
+    ) -> None:
+        self._sources = sources
+        self._catalog = catalog
+        self._selection = selection
+        self._carried_on = carried_on
+        self._counts = counts
+        self._clock = clock
+        self._stop = stop
+        self.carried_names = 0
+        self.is_finished = False
+
+    def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
+        """See `WorkFinder.run`."""
+        dispatcher = Dispatcher(self._catalog, self._counts, jobs, results)
+        for source in self._sources:
+            before = self._counts.listed
+            if isinstance(source, PagedSource):
+                self._list_pages(source, dispatcher, results)
+            else:
+                self._list_names(source, dispatcher, results)
+            if self._counts.listed == before and not source.traffic.unlisted:
+                raise EmptySource(
+                    f"There is no image in {source.uri}.",
+                    "Check the path; an unmounted disk looks like this too. Nothing was removed.",
+                )
+        if self._counts.excluded == self._counts.listed > 0:
+            raise EmptySource(
+                f"None of the {self._counts.listed:,} images passes --include and --exclude.",
+                "Check the patterns; they are matched below the source. Nothing was removed.",
+            )
+        self.is_finished = True
+        dispatcher.hand_out_the_rest()
+
+    def removed(self) -> Iterator[str]:
+        """What the catalog has below the sources and no page names."""
+        names = self._catalog.listed_names([source.uri for source in self._sources])
+        roots = tuple(source.uri.rstrip("/") + "/" for source in self._sources)
+        closed = tuple(
+            uri.rstrip("/") + "/" for source in self._sources for uri in source.traffic.unlisted
+        )
+        for entry in self._catalog.blobs():
+            if not entry.uri.startswith(roots) or (closed and entry.uri.startswith(closed)):
+                continue
+            name = name_number(entry.uri)
+            at = int(np.searchsorted(names, name))
+            if at == len(names) or names[at] != name:
+                yield entry.uri
+
+    def _list_pages(
+        self, source: PagedSource, dispatcher: Dispatcher, results: Pipe[object]
+    ) -> None:
+        last: ListedPage | None = None
+        if source.uri in self._carried_on:
+            for last in self._catalog.listed_pages(source.uri):
+                self.carried_names += last.listed
+                self._take(source, last, dispatcher)
+            if last is not None and last.is_last:
+                return
+        number = last.number if last else 0
+        try:
+            for page in self._timed(source.pages(last.marker if last else "")):
+                number += 1
+                self._take_new(source, number, page, dispatcher, results)
+        except ListingExpired:
+            # The service has forgotten the marker. What was listed is passed over this time.
+            taken = self._catalog.listed_names([source.uri])
+            for page in self._timed(source.pages()):
+                number += 1
+                names = [name_number(blob.uri) for blob in page.blobs]
+                is_taken = np.isin(np.array(names, np.uint64), taken)
+                blobs = [b for b, is_old in zip(page.blobs, is_taken, strict=True) if not is_old]
+                fresh = BlobPage(blobs, page.marker, page.is_last)
+                self._take_new(source, number, fresh, dispatcher, results)
+
+    def _take_new(
+        self,
+        source: Source,
+        number: int,
+        page: BlobPage,
+        dispatcher: Dispatcher,
+        results: Pipe[object],
+    ) -> None:
+        todo: list[Blob] = []
+        counted = Counter(self._sort(source, page.blobs, todo))
+        listed = ListedPage(
+            source=source.uri,
+            number=number,
+            marker=page.marker,
+            is_last=page.is_last,
+            names=b"".join(name_hash(blob.uri) for blob in page.blobs),
+            counts=PageCounts(**counted),
+            todo=tuple(todo),
+        )
+        results.put(listed)
+        self._take(source, listed, dispatcher)
+
+    def _list_names(self, source: Source, dispatcher: Dispatcher, results: Pipe[object]) -> None:
+        """Of a source that begins again each time: the names are kept to tell what is gone."""
+        names = bytearray()
+        number = 1
+        for blob in self._timed(source.list()):
+            todo: list[Blob] = []
+            counted = Counter(self._sort(source, [blob], todo))
+            names += name_hash(blob.uri)
+            self._count(1, PageCounts(**counted))
+            for one in todo:
+                dispatcher.hand_out(source, one)
+            if len(names) >= _NAMES_PER_PAGE * NAME_BYTES:
+                results.put(ListedPage(source.uri, number, "", False, bytes(names)))
+                names.clear()
+                number += 1
+        results.put(ListedPage(source.uri, number, "", False, bytes(names)))
+
+    def _sort(self, source: Source, blobs: Sequence[Blob], todo: list[Blob]) -> Iterator[str]:
+        """Names of the `PageCounts` of the blobs that need no work; the others go to `todo`."""
+        for blob in blobs:
+            choice = self._selection.choose(blob, source.uri)
+            entry = self._catalog.blob(blob.uri)
+            decision = plan(blob, entry)
+            if choice is Choice.LOOK and decision is not Plan.KEEP:
+                todo.append(blob)
+            elif choice is Choice.LOOK:
+                yield "unchanged"
+            else:
+                yield "excluded" if choice is Choice.EXCLUDED else "older"
+                if entry is not None:
+                    yield "left_known"
+                    if decision is Plan.READ and entry.etag:
+                        yield "left_changed"
+
+    def _take(self, source: Source, page: ListedPage, dispatcher: Dispatcher) -> None:
+        self._count(page.listed, page.counts)
+        for blob in page.todo:
+            if self._stop.is_set:
+                raise Stopped
+            dispatcher.hand_out(source, blob)
+
+    def _count(self, listed: int, counts: PageCounts) -> None:
+        totals = self._counts
+        totals.listed += listed
+        totals.unchanged += counts.unchanged
+        totals.excluded += counts.excluded
+        totals.older += counts.older
+        totals.left_known += counts.left_known
+        totals.left_changed += counts.left_changed
+
+    def _timed(self, listing: Iterator[T]) -> Iterator[T]:
+        while True:
+            with self._clock.timed("list"):
+                item = next(listing, None)
+            if self._stop.is_set:
+                # A run does not wait for a listing that stalls: the catalog may be closed.
+                raise Stopped
+            if item is None:
+                return
+            yield item
