@@ -109,12 +109,16 @@ def run(locations: list[str], settings: Settings) -> None:
     from cli.progress import display
     from indexer.index_pass import IndexOptions, index
     from storage.index_directory import IndexDirectory
+    from storage.source import PagedSource
 
     with ExitStack() as stack:
         # Models take seconds to load: what is wrong with a source or the index is said before.
         with ExitStack() as only_now:
             for source in open_sources(locations, settings, only_now):
-                next(iter(source.list()), None)
+                if isinstance(source, PagedSource):
+                    source.check()
+                else:
+                    next(iter(source.list()), None)
         if settings.index.exists() or not _may_be_made(settings.index):
             IndexDirectory.create(settings.index)
         sources = open_sources(locations, settings, stack)

@@ -36,7 +36,7 @@ from indexer.worker_pool import Decoder, Extract
 from storage.catalog import Catalog
 from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
-from storage.listings import Listing
+from storage.listings import ListedPage, Listing
 from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
 from storage.source import PagedSource, Source
 
@@ -239,10 +239,10 @@ class _Run:
                 decoder.close()
             if not isinstance(self._stop.error, Exception):
                 # A finished run, or one that Ctrl-C ended: what is worked out is kept.
-                self._committer.finish()
+                self._finish()
                 self._tell()
         if self._stop.error is not None:
-            self._committer.finish()
+            self._finish()
             if isinstance(self._stop.error, EmptySource):
                 # The next run looks again whether there is something now.
                 self._drop_listings()
@@ -255,6 +255,13 @@ class _Run:
         self._catalog.finish_run(run_id, time.time(), asdict(self._counts))
         self._tell()
         return report
+
+    def _finish(self) -> None:
+        """Commit what is worked out, and what is listed: the next run carries on from there."""
+        for outcome in self._results.left_over():
+            if isinstance(outcome, ListedPage):
+                self._committer.take(outcome)
+        self._committer.finish()
 
     def _begin_listings(self) -> dict[str, Listing]:
         """Those that an earlier run did not finish and that this one carries on, by source."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -75,6 +76,12 @@ class Pipe(Generic[Item]):
             return self._queue.get(timeout=seconds)
         except queue.Empty:
             return None
+
+    def left_over(self) -> Iterator[Item]:
+        """What a run that has ended did not get to."""
+        with suppress(queue.Empty):
+            while True:
+                yield self._queue.get_nowait()
 
     @property
     def is_finished(self) -> bool:

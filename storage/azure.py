@@ -39,6 +39,7 @@ _FIRST_CONTACT_SECONDS = 20.0
 _SLOWEST_BYTES_PER_SECOND = 250_000
 _ARCHIVED = "archived: rehydrate it to read it"
 _REHYDRATING = "archived and being rehydrated: try again when that is done"
+_UNSPEAKABLE = "named with . or .. between slashes, which every HTTP client takes out: rename it"
 
 
 class _BodyTaken(Exception):
@@ -110,6 +111,10 @@ class AzureSource:
         for page in self.pages():
             yield from page.blobs
 
+    def check(self) -> None:
+        """Ask for one name. Raises as `list` does."""
+        self._retrier.run(self.uri, self._patience(), partial(self._page, "", False, 1))
+
     def pages(self, marker: str = "") -> Iterator[BlobPage]:
         """The same by the page; from a page's marker on where one is given.
 
@@ -119,10 +124,8 @@ class AzureSource:
         """
         is_carried_on = bool(marker)
         while True:
-            seconds = self._read_deadline
-            if not self._was_answered:
-                seconds = min(seconds, _FIRST_CONTACT_SECONDS)
-            page = self._retrier.run(self.uri, seconds, partial(self._page, marker, is_carried_on))
+            attempt = partial(self._page, marker, is_carried_on, _PAGE)
+            page = self._retrier.run(self.uri, self._patience(), attempt)
             yield page
             if page.is_last:
                 return
@@ -167,7 +170,12 @@ class AzureSource:
         """Close the connections."""
         self._service.close()
 
-    def _page(self, marker: str, is_carried_on: bool, _deadline: float) -> BlobPage:
+    def _patience(self) -> float:
+        if self._was_answered:
+            return self._read_deadline
+        return min(self._read_deadline, _FIRST_CONTACT_SECONDS)
+
+    def _page(self, marker: str, is_carried_on: bool, size: int, _deadline: float) -> BlobPage:
         with self._guard:
             self._traffic.list_requests += 1
         try:
@@ -175,7 +183,7 @@ class AzureSource:
                 name_starts_with=f"{self._prefix}/" if self._prefix else None,
                 # Folders of a hierarchical namespace are told from empty blobs by it.
                 include=["metadata"],
-                results_per_page=_PAGE,
+                results_per_page=size,
             ).by_page(marker or None)
             listed: list[BlobProperties] = [*next(pages, ())]
         except AzureError as error:
@@ -303,6 +311,9 @@ def _is_folder(properties: BlobProperties) -> bool:
 
 
 def _refusal(properties: BlobProperties) -> str:
+    if not {".", ".."}.isdisjoint(properties.name.split("/")):
+        # `a/../b.jpg` would be asked for as `b.jpg`.
+        return _UNSPEAKABLE
     if str(properties.blob_tier or "").lower() != "archive":
         return ""
     return _REHYDRATING if properties.archive_status else _ARCHIVED

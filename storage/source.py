@@ -80,6 +80,13 @@ class BlobPage:
 class PagedSource(Source, Protocol):
     """A source whose listing can be carried on by another process."""
 
+    def check(self) -> None:
+        """Find out with one small request whether it can be listed.
+
+        Raises:
+            SourceNotFound, CredentialsError, SourceUnavailable
+        """
+
     def pages(self, marker: str = "") -> Iterator[BlobPage]:
         """The listing from where a page said that the next one begins, or from the beginning.
 
