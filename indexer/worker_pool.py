@@ -186,7 +186,11 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
 
     cv2.setNumThreads(1)
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
-    pipe.send("ready")
+    try:
+        pipe.send("ready")
+    except OSError:
+        # The run has ended while this process was starting.
+        return
     while True:
         try:
             message = pipe.recv_bytes()
