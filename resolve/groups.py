@@ -162,6 +162,11 @@ class KeeperJudge(Protocol):
     ) -> Choice:
         """One of `eligible`, which cover the most of `pool`."""
 
+    def likeliest(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> int:
+        """The same, without the reasons."""
+
 
 class _Remaining:
     """The members of a pool that no group has taken, and how many of them each covers directly."""
@@ -288,7 +293,7 @@ def likely_keeper(
     known = KnownVerdicts(ids, links, verdicts)
     is_small = len(ids) <= _COMPARED_WITH_ALL
     eligible = _eligible(_Remaining(ids, known), known, constraints, is_small)
-    return judge.choose(eligible, ids, known).keeper if eligible else None
+    return judge.likeliest(eligible, ids, known) if eligible else None
 
 
 def _eligible(

@@ -75,6 +75,21 @@ class KeeperRules:
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> Choice:
         """One of `eligible`, with the reasons it stays for."""
+        contest = self._contest(eligible, pool, known)
+        winner, deciding = elect(contest, self.rules)
+        reasons = explain(contest, winner, deciding, self.rules)
+        return Choice(contest.candidates[winner].image_id, reasons)
+
+    def likeliest(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> int:
+        """Who would be chosen; the reasons take longer than the choice."""
+        contest = self._contest(eligible, pool, known)
+        return contest.candidates[elect(contest, self.rules)[0]].image_id
+
+    def _contest(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> Contest:
         ids = [*eligible[:_LARGEST_CONTEST]]
         chosen = set(ids)
         for image_id in _witnesses(eligible, pool, known):
@@ -91,9 +106,7 @@ class KeeperRules:
                     verdicts[place, other] = verdict
                     verdicts[other, place] = verdict.reversed()
         candidates = [self._source.candidate(image_id) for image_id in ids]
-        contest = Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
-        winner, deciding = elect(contest, self.rules)
-        return Choice(ids[winner], explain(contest, winner, deciding, self.rules))
+        return Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
 
 
 def _slacks_behind(scores: F64, slack: float) -> F64:
@@ -134,6 +147,8 @@ def explain(
     everyone = np.arange(len(contest))
     reasons: list[str] = []
     for rule in rules:
+        if len(set(reasons)) == _MOST_REASONS:
+            break
         scores = rule.scores(contest, everyone)
         if np.isnan(scores[winner]) or scores[winner] < np.nanmax(scores) - rule.slack:
             continue
@@ -145,7 +160,7 @@ def explain(
         reasons = [rule.words(contest, winner, others) for rule in deciding if others.size][:1]
     if not reasons:
         reasons = ["shows all that the others show"]
-    return tuple(dict.fromkeys(reasons))[:_MOST_REASONS]
+    return tuple(dict.fromkeys(reasons))
 
 
 def _witnesses(

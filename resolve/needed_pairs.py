@@ -123,7 +123,7 @@ class _Block:
             for pair in self._known(chosen):
                 links.add(pair, self._verdicts.verdict(*_ids(pair)))
                 yield pair
-            for pool in links.pools():
+            for pool in links.pools(chosen):
                 keeper = self._likely_keeper(pool)
                 losers.update(pool.low.tolist(), pool.high.tolist())
                 if keeper is not None:
@@ -275,8 +275,8 @@ class _CopyLinks:
         if verdict.is_copy:
             self._rows.append((*_ids(pair), covering_of(verdict)))
 
-    def pools(self) -> Iterator[Links]:
-        """The links of those that are connected, pool by pool."""
+    def pools(self, changed: set[Ids]) -> Iterator[Links]:
+        """The links of those that are connected, of each pool in which one of these pairs is."""
         if not self._rows:
             return
         rows = np.array(self._rows, np.int64)
@@ -284,4 +284,6 @@ class _CopyLinks:
         ids, numbers = np.unique(rows[:, :2], return_inverse=True)
         low, high = numbers.reshape(-1, 2).T
         for pool in pools(Links(low, high, rows[:, 2].astype(np.uint8)), len(ids)):
-            yield Links(ids[pool.low], ids[pool.high], pool.covering)
+            links = Links(ids[pool.low], ids[pool.high], pool.covering)
+            if not changed.isdisjoint(zip(links.low.tolist(), links.high.tolist(), strict=True)):
+                yield links

@@ -234,8 +234,11 @@ def _notes(lines: list[str]) -> str:
 
 
 def _preview(catalog: CatalogView, entry: BlobEntry) -> str:
-    content = catalog.preview(entry.image_id)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    content = np.frombuffer(catalog.preview(entry.image_id), np.uint8)
+    record = catalog.record(entry.image_id)
+    # Where a preview is twice as long as a figure, half of it is decoded at a third of the cost.
+    is_long = max(record.width, record.height) >= 2 * _PREVIEW_SIDE
+    pixels = cv2.imdecode(content, cv2.IMREAD_REDUCED_COLOR_2 if is_long else cv2.IMREAD_COLOR)
     if pixels is None:
         return '<p class="soft">The preview is damaged.</p>'
     height, width = pixels.shape[:2]

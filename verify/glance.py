@@ -153,6 +153,11 @@ def _shrunk(image: U8) -> tuple[U8, F64]:
     if factor >= 1:
         return image, np.eye(3)
     target = Size(max(8, round(size.width * factor)), max(8, round(size.height * factor)))
+    if factor <= 0.5:
+        # Halving by area is the fastest of all resizes, and what is left to do costs a quarter.
+        image = np.asarray(
+            cv2.resize(image, (size.width // 2, size.height // 2), interpolation=cv2.INTER_AREA)
+        )
     small = cv2.resize(image, (target.width, target.height), interpolation=cv2.INTER_AREA)
     sx, sy = target.width / size.width, target.height / size.height
     matrix = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])

@@ -35,6 +35,11 @@ class FirstComeJudge:
         assert set(eligible) <= set(pool)
         return Choice(eligible[0], ("first",))
 
+    def likeliest(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> int:
+        return self.choose(eligible, pool, known).keeper
+
 
 class CapriciousJudge:
     """Takes any of the eligible."""
@@ -46,6 +51,11 @@ class CapriciousJudge:
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> Choice:
         return Choice(self._random.choice(list(eligible)), ("chance",))
+
+    def likeliest(
+        self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
+    ) -> int:
+        return self.choose(eligible, pool, known).keeper
 
 
 def _links(pairs: dict[tuple[int, int], int]) -> Links:
