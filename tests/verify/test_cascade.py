@@ -271,6 +271,20 @@ def test_the_overlay_is_on_the_marked_picture_and_the_clean_one_covers_it(
     assert back.measurements["overlay_on_a"] > 0 == back.measurements["overlay_on_b"]
 
 
+@pytest.mark.parametrize(("width", "is_believed"), [(400, True), (120, False)])
+def test_an_overlay_on_a_thumbnail_is_not_told_from_content(
+    verifier: Verifier, width: int, is_believed: bool
+) -> None:
+    """A patch of 50 pixels that somebody painted over looks like two letters at this size."""
+    marked = text(photograph("astronaut.png"), np.random.default_rng(0))
+    size = (width, width)
+    small, clean = (
+        indexed(np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)), quality=95)
+        for rgb in (marked, photograph("astronaut.png"))
+    )
+    assert verifier.verify(clean, small).is_copy is is_believed
+
+
 def test_an_enlarged_copy_does_not_make_a_small_original_worthless(verifier: Verifier) -> None:
     small = photograph("china.jpg")
     enlarged = resize(2.0)(small, np.random.default_rng(0))
