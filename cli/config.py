@@ -14,6 +14,8 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, datetime
+from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,9 @@ class Settings:
         max_requests_per_second: reads of a cloud source, a second.
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
         connection_string: from AZURE_STORAGE_CONNECTION_STRING; never printed.
+        include, exclude: patterns of names to look at, and not to.
+        since: only what was modified at this time or later is looked at, seconds since the epoch;
+            None for no such limit.
         preview_size: longer side of the stored previews, pixels.
         image_timeout: seconds one image may take before it counts as unreadable.
         max_megapixels: images larger than this are unreadable (decompression bombs).
@@ -96,6 +101,9 @@ class Settings:
     max_requests_per_second: float = 35.0
     account_url: str = ""
     connection_string: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    since: float | None = None
     preview_size: int = 640
     image_timeout: float = 60.0
     max_megapixels: float = 200.0
@@ -180,6 +188,20 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
+def _moment(value: object) -> float:
+    """A date or a time, of this machine's time zone unless it names another; seconds."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, clock_time())
+        if isinstance(value, datetime):
+            return value.timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise _Invalid("a date or a time, as 2024-05-31, 2024-05-31T18:00 or 2024-05-31T18:00Z")
+
+
 def _tag(value: object) -> tuple[str, str]:
     """NAME=VALUE, as the blob service takes them."""
     letters = r"[A-Za-z0-9 +\-./:_]"
@@ -236,6 +258,9 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "workers": _number(1, 1024, is_whole=True),
     "max_requests_per_second": _number(0.1, 100_000, is_whole=False),
     "account_url": _text,
+    "include": _texts,
+    "exclude": _texts,
+    "since": _moment,
     "preview_size": _number(160, 4096, is_whole=True),
     "image_timeout": _number(1, 3600, is_whole=False),
     "max_megapixels": _number(0.01, 10_000, is_whole=False),

@@ -25,7 +25,9 @@ EXAMPLE = (
     "Examples:\n\n\b\n"
     "  dedup index ~/Pictures\n"
     "  dedup index az://photos/2024 --account-url https://ACCOUNT.blob.core.windows.net "
-    "--index big-index"
+    "--index big-index\n"
+    "  dedup index az://photos https://OTHER.blob.core.windows.net/scans --exclude thumbs/ "
+    "--since 2024-05-01"
 )
 
 
@@ -53,6 +55,26 @@ def _command(
         int | None,
         typer.Option("--workers", metavar="N", help="Processes that decode. Default: one a core"),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include",
+            metavar="GLOB",
+            help="Look only at names that match, as *.jpg or 2024/**; repeat for several.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude", metavar="GLOB", help="Leave out names that match, as thumbs/; repeat."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="DATE", help="Look only at what was modified then or later."
+        ),
+    ] = None,
     max_requests_per_second: RateOption = None,
     account_url: AccountUrlOption = None,
     preview_size: Annotated[
@@ -79,12 +101,16 @@ def _command(
     """Read every new or changed image once and store what is needed to find its duplicates.
 
     Run it again after the collection has changed, or after a stop: it carries on from there.
+    What --include, --exclude and --since leave out is not gone: it stays in the index as it was.
     """
     settings = settings_from(
         config,
         index=index,
         model=model,
         workers=workers,
+        include=include,
+        exclude=exclude,
+        since=since,
         max_requests_per_second=max_requests_per_second,
         account_url=account_url,
         preview_size=preview_size,
@@ -108,9 +134,11 @@ def run(locations: list[str], settings: Settings) -> None:
     from cli.output import print_json
     from cli.progress import display
     from indexer.index_pass import IndexOptions, index
+    from indexer.selection import Selection
     from storage.index_directory import IndexDirectory
     from storage.source import PagedSource
 
+    selection = Selection(settings.include, settings.exclude, settings.since)
     with ExitStack() as stack:
         # Models take seconds to load: what is wrong with a source or the index is said before.
         with ExitStack() as only_now:
@@ -129,6 +157,7 @@ def run(locations: list[str], settings: Settings) -> None:
             preview_size=settings.preview_size,
             limits=decode_limits(settings),
             image_timeout=settings.image_timeout,
+            selection=selection,
         )
         with display("indexing", is_quiet=settings.json) as shown:
             report = index(sources, directory, embedders, options, IndexDisplay(shown))

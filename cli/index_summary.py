@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +55,27 @@ def print_summary(report: IndexReport, index: Path) -> None:
         (report.new_images, "new"),
         (report.aliased, "with a content known already"),
         (report.unchanged, "unchanged, not read"),
+        (report.excluded, "left out by --include and --exclude"),
+        (report.older, "left out by --since"),
         (report.unreadable, "unreadable"),
         (report.vanished, "vanished meanwhile"),
     )
     parts = ", ".join(f"{count:,} {words}" for count, words in listed if count)
     print(f"{plural(report.listed, 'file')} listed{': ' if parts else ''}{parts}")
+    if report.left_known:
+        changed = f"; {report.left_changed:,} of them changed since" if report.left_changed else ""
+        print(
+            f"{plural(report.left_known, 'file')} of those left out stay in the index as they were"
+            + changed
+        )
+    if report.carried_names:
+        begun = datetime.fromtimestamp(report.carried_from).astimezone()
+        print(
+            f"{plural(report.carried_names, 'file')} listed by a run that was begun at "
+            f"{begun:%Y-%m-%d %H:%M} and did not finish: what came there since, the next run sees"
+        )
+    for source in report.covered:
+        print(f"listed as part of another source: {printable(source)}")
     if report.removed:
         print(f"{plural(report.removed, 'file')} gone since last time, taken out of the index")
     for folder in report.unlisted:

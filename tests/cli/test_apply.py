@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
+from tests.azurite import KEY
 from tests.cli.helpers import Dedup, IndexedGallery, fill_gallery, read_csv
-from tests.conftest import KEY
 from tests.resolve.apply.worlds import snapshot
 
 COPIES = {

@@ -16,8 +16,8 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from tests.azurite import ACCOUNT, KEY
 from tests.cli.helpers import Outcome, fill_gallery
-from tests.conftest import ACCOUNT, KEY
 
 READS = AccountSasPermissions(read=True, list=True, tag=True)
 CHANGES = AccountSasPermissions(

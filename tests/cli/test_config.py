@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
         "against": "archive", "quarantine": "az://archive/quarantine", "link": "symbolic",
         "tag": "copy=yes", "check": "etag", "price_per_gb": "0.02",
-        "second_look": "loftr=w.ckpt",
+        "second_look": "loftr=w.ckpt", "include": "*.jpg", "exclude": "thumbs/",
+        "since": "2024-05-31",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})
@@ -147,3 +149,18 @@ def test_the_allowed_values_are_those_that_the_parts_know() -> None:
     assert set(RUNTIMES) == set(KNOWN_RUNTIMES)
     assert set(MATCHERS) == set(MATCHER_NAMES)
     assert set(STRICTNESSES) == {strictness.value for strictness in Strictness}
+
+
+def test_a_date_is_midnight_here_and_a_time_may_name_its_zone(tmp_path: Path) -> None:
+    midnight = datetime(2024, 5, 31).timestamp()
+    assert _load(tmp_path, since="2024-05-31").since == midnight
+    assert _load(tmp_path, toml="since = 2024-05-31").since == midnight
+    noon = datetime(2024, 5, 31, 12, tzinfo=UTC).timestamp()
+    assert _load(tmp_path, since="2024-05-31T12:00Z").since == noon
+    assert _load(tmp_path, toml="since = 2024-05-31T14:00:00+02:00").since == noon
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2024-13-01", "", "31.5.2024", "0001-01-01"])
+def test_a_date_that_is_none_is_refused_with_how_to_write_one(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="2024-05-31T18:00Z"):
+        _load(tmp_path, since=text)

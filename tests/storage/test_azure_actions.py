@@ -31,7 +31,7 @@ from storage.errors import ActRefused, BlobChanged, CredentialsError, SourceUnav
 from storage.open_actions import OpenStores, store_key
 from storage.open_source import SourceOptions
 from storage.retry import Pauses
-from tests.conftest import ACCOUNT, KEY
+from tests.azurite import ACCOUNT, KEY
 from tests.storage.fault_proxy import CutAfter, FaultProxy, Refuse, Trickle, fault_proxy
 from tests.storage.history_proxy import history_proxy
 
