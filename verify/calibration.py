@@ -41,8 +41,9 @@ class Thresholds:
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
-        min_detail_ratio, min_busy_ratio: detail of the other picture there over that of the clean
-            one; the latter where the clean one has no more than `max_busy_kept`.
+        min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
+            that of the clean one; below the first, only what is faint on the clean side counts, and
+            then the second where the clean one has no more than `max_busy_kept`, else the third.
         min_letter_detail, min_plain_kept: of letters that stand out so much, the ground may be as
             plain as that.
         min_veil_kept, max_veil_kept: `min_detail_kept` and `max_detail_kept` under a veil.
@@ -87,6 +88,7 @@ class Thresholds:
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0
     min_busy_ratio: float = 1.35
+    min_busiest_ratio: float = 1.6
     max_busy_kept: float = 1.30
     min_letter_detail: float = 4.0
     min_plain_kept: float = 0.25

@@ -33,6 +33,8 @@ _EDGE_SHARE = 0.4
 _AROUND = (29, 29)
 _FLATTER_OUTSIDE = 0.45
 _SAME_COLOUR = 6.0
+# Longer side of an image from which on so many pixels across count as touched by the picture.
+_BLEEDING = ((320, 7), (160, 5), (0, 3))
 # How far beside an empty margin the picture is looked at, pixels.
 _RING = 8
 
@@ -93,10 +95,12 @@ def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
 
 def _empty_margin(image: U8, outside: Mask) -> Mask:
     """The parts of `outside` that have one colour and end in an edge, bool (h, w)."""
-    # The map is good to a pixel or two, and compression bleeds the picture into its border.
+    # The map is good to a pixel or two, and compression bleeds the picture into its border. Of a
+    # thumbnail, the corners that a rotation left blank are hardly wider than that.
+    bleeding = next(width for side, width in _BLEEDING if max(outside.shape) >= side)
     core = cv2.erode(
-        outside.astype(np.uint8), np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT,
-        borderValue=1,
+        outside.astype(np.uint8), np.ones((bleeding, bleeding), np.uint8),
+        borderType=cv2.BORDER_CONSTANT, borderValue=1,
     )  # fmt: skip
     count, labels, boxes, _centres = cv2.connectedComponentsWithStats(core)
     sure: list[_Part] = []
@@ -114,7 +118,8 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
     ]
     result = np.zeros(outside.shape, dtype=bool)
     for part in sure:
-        grown = cv2.dilate(part.pixels.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        kernel = np.ones((bleeding + 2, bleeding + 2), np.uint8)
+        grown = cv2.dilate(part.pixels.astype(np.uint8), kernel) > 0
         result[part.window] |= np.asarray(grown) & outside[part.window]
     return result
 

@@ -120,5 +120,5 @@ def _are_letters(changes: Changes, limits: Thresholds) -> bool:
     kept, added = changes.detail_kept, changes.detail_added
     least = limits.min_plain_kept if added >= limits.min_letter_detail else limits.min_detail_kept
     is_busy = kept <= limits.max_busy_kept
-    ratio = limits.min_busy_ratio if is_busy else limits.min_detail_ratio
+    ratio = limits.min_busy_ratio if is_busy else limits.min_busiest_ratio
     return least <= kept <= limits.max_detail_kept and added >= ratio * kept
