@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from indexer.embedders.base import Embedder
 from indexer.extract import ExtractedImage
-from indexer.reading import Alias, InFlight, Unreadable, Vanished
+from indexer.reading import Alias, InFlight, Listed, Unreadable, Vanished
 from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.commit import CatalogBatch, IndexedBlob, UnreadableBlob
-from storage.listings import ListedPage
 from storage.records import ImageFeatures
 from storage.source import Source
 
@@ -85,10 +84,11 @@ class Committer:
             case Vanished():
                 self.counts.vanished += 1
                 self._batch.removed.append(outcome.blob.uri)
-            case ListedPage():
-                # At once: what is committed is not listed again.
-                self._batch.pages.append(outcome)
+            case Listed():
+                # At once: the lister waits for it before it asks for the next page.
+                self._batch.pages.append(outcome.page)
                 self.commit()
+                outcome.is_kept.set()
             case _:
                 raise TypeError(f"no outcome of the pass: {outcome!r}")
         self.commit_if_due()

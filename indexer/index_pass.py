@@ -22,7 +22,7 @@ from indexer.embedders.base import Embedder
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
 from indexer.listing import Lister
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
-from indexer.reading import DescribeJob, InFlight, Reader, ReadJob
+from indexer.reading import DescribeJob, InFlight, Listed, Reader, ReadJob
 from indexer.run_report import (
     IndexListener,
     IndexProgress,
@@ -36,7 +36,7 @@ from indexer.worker_pool import Decoder, Extract
 from storage.catalog import Catalog
 from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
-from storage.listings import ListedPage, Listing
+from storage.listings import Listing
 from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
 from storage.source import PagedSource, Source
 
@@ -259,7 +259,7 @@ class _Run:
     def _finish(self) -> None:
         """Commit what is worked out, and what is listed: the next run carries on from there."""
         for outcome in self._results.left_over():
-            if isinstance(outcome, ListedPage):
+            if isinstance(outcome, Listed):
                 self._committer.take(outcome)
         self._committer.finish()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.pipes import Pipe, Stop, Stopped
 from indexer.planner import Plan, plan
-from indexer.reading import Alias, ReadJob, not_read
+from indexer.reading import Alias, Listed, ReadJob, not_read
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
 from storage.blob import Blob
@@ -25,6 +25,7 @@ from storage.source import BlobPage, PagedSource, Source
 _SHUFFLE_WINDOW = 4096
 # As many as Azure gives at a time, of a source that gives one name at a time.
 _NAMES_PER_PAGE = 5000
+_POLL_SECONDS = 0.2
 
 T = TypeVar("T")
 
@@ -202,8 +203,12 @@ class Lister:
             counts=PageCounts(**counted),
             todo=tuple(todo),
         )
-        results.put(listed)
+        outcome = Listed(listed)
+        results.put(outcome)
         self._take(source, listed, dispatcher)
+        while not outcome.is_kept.wait(_POLL_SECONDS):
+            if self._stop.is_set:
+                raise Stopped
 
     def _list_names(self, source: Source, dispatcher: Dispatcher, results: Pipe[object]) -> None:
         """Of a source that begins again each time: the names are kept to tell what is gone."""
@@ -217,10 +222,10 @@ class Lister:
             for one in todo:
                 dispatcher.hand_out(source, one)
             if len(names) >= _NAMES_PER_PAGE * NAME_BYTES:
-                results.put(ListedPage(source.uri, number, "", False, bytes(names)))
+                results.put(Listed(ListedPage(source.uri, number, "", False, bytes(names))))
                 names.clear()
                 number += 1
-        results.put(ListedPage(source.uri, number, "", False, bytes(names)))
+        results.put(Listed(ListedPage(source.uri, number, "", False, bytes(names))))
 
     def _sort(self, source: Source, blobs: Sequence[Blob], todo: list[Blob]) -> Iterator[str]:
         """Names of the `PageCounts` of the blobs that need no work; the others go to `todo`."""

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.run_report import StageClock
@@ -18,6 +18,7 @@ from storage.errors import (
     BlobVanished,
     SourceUnavailable,
 )
+from storage.listings import ListedPage
 from storage.source import Source
 
 # Begins the reason of a blob that could not be had this time.
@@ -68,6 +69,14 @@ class Vanished:
     """A blob that was listed and is gone."""
 
     blob: Blob
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """A page of a listing, and the sign that the catalog has it."""
+
+    page: ListedPage
+    is_kept: threading.Event = field(default_factory=threading.Event)
 
 
 class InFlight:
