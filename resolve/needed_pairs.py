@@ -179,10 +179,14 @@ class _Block:
             open_pairs: list[CandidatePair] = []
             for pair in self._left:
                 between = heaps(_ids(pair))
-                if between[0] == between[1] or different[between] >= _ENOUGH:
+                is_of_heads = between == _ids(pair)
+                if between[0] == between[1]:
+                    continue
+                # A crop of the one is none of its crops: only the heads speak for all.
+                if different[between] >= _ENOUGH and not is_of_heads:
                     continue
                 open_pairs.append(pair)
-                likeness = 2.0 if between == _ids(pair) else _likeness(pair)
+                likeness = 2.0 if is_of_heads else _likeness(pair)
                 nearest[between] = max(nearest.get(between, (-1.0, (0, 0))), (likeness, _ids(pair)))
             self._left = open_pairs
             yield from self._known({ids for _, ids in nearest.values()})

@@ -160,3 +160,11 @@ def test_heaps_that_turn_out_to_be_one_are_compared_until_they_are() -> None:
         if (a < 4) == (b < 4) or not {a, b} & {0, 4}
     ]
     assert (1, 5) in run(told, pairs, of_sizes(1000, *[500] * 3, 1000, *[500] * 3))
+
+
+def test_two_heads_are_compared_whatever_the_pictures_under_them_said() -> None:
+    """Two crops of one picture differ; each is covered by the picture all the same."""
+    told = Told({(0, 1): COVERED, (0, 2): COVERED, (0, 3): COVERED})
+    nearer = {(1, 3): 0.95, (2, 3): 0.94, (0, 3): 0.75}
+    pairs = [candidate(a, b, nearer.get((a, b), 0.9)) for a, b in combinations(range(4), 2)]
+    assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680))
