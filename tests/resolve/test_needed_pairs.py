@@ -167,4 +167,6 @@ def test_two_heads_are_compared_whatever_the_pictures_under_them_said() -> None:
     told = Told({(0, 1): COVERED, (0, 2): COVERED, (0, 3): COVERED})
     nearer = {(1, 3): 0.95, (2, 3): 0.94, (0, 3): 0.75}
     pairs = [candidate(a, b, nearer.get((a, b), 0.9)) for a, b in combinations(range(4), 2)]
-    assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680))
+    # What keeps the cover busy while the crops are compared with each other.
+    pairs += [candidate(0, other) for other in range(4, 12)]
+    assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680, *[900] * 8))
