@@ -169,4 +169,6 @@ def test_two_heads_are_compared_whatever_the_pictures_under_them_said() -> None:
     pairs = [candidate(a, b, nearer.get((a, b), 0.9)) for a, b in combinations(range(4), 2)]
     # What keeps the cover busy while the crops are compared with each other.
     pairs += [candidate(0, other) for other in range(4, 12)]
-    assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680, *[900] * 8))
+    pairs += [candidate(other, larger) for other in range(4, 12) for larger in (12, 13, 14)]
+    sizes = of_sizes(1000, 700, 690, 680, *[900] * 8, *[2000] * 3)
+    assert (0, 3) in run(told, pairs, sizes)
