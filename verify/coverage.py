@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.geometry import F64, Size, size_of
+from verify.geometry import F64, Size, corners, project, size_of
 from verify.photometry import is_flat, luminance
 from verify.residual import gradient
 from verify.warp import Mask
@@ -69,6 +69,8 @@ def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
         homography: pixels of `image` to pixels of the other, float64 (3, 3).
     """
     size = size_of(image)
+    if _is_within(size, other, homography):
+        return FrameShare(seen=1.0, lost=0.0, margin=0.0, is_pasted=False)
     inside = (
         cv2.warpPerspective(
             np.full((other.height, other.width), 255, np.uint8),
@@ -91,6 +93,16 @@ def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
     is_pasted = _ends_in_an_edge(image, inside, margin)
     plain = float(is_flat(luminance(image))[outside].mean()) if is_pasted else 0.0
     return FrameShare(seen=seen, lost=lost, margin=empty, is_pasted=is_pasted, plain=plain)
+
+
+def _is_within(size: Size, other: Size, homography: F64) -> bool:
+    """True when the whole frame is inside the other's, as those of resized copies are."""
+    x, y = project(homography, corners(size)).T
+    return bool(
+        min(x.min(), y.min()) >= -0.51
+        and x.max() <= other.width - 0.49
+        and y.max() <= other.height - 0.49
+    )
 
 
 def _empty_margin(image: U8, outside: Mask) -> Mask:

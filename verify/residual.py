@@ -114,15 +114,7 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     slope = cv2.dilate(steepest, _THREE)
     noise = _noise(difference, np.asarray(slope, dtype=np.float32), mask)
     chroma = _Chroma.of(grading, mask_u8, blur)
-    allowed = cv2.addWeighted(
-        slope, _MISALIGNMENT, chroma.allowance, 1.0, _NOISE_FACTOR * noise + _QUANTISATION
-    )
-    if grading.change > _GRADED:
-        allowed = np.asarray(allowed) + _CLIPPING_ALLOWANCE * _clipped(pair)
-    unexplained = ((difference > allowed) | chroma.is_other) & mask
-    if unexplained.any():
-        opened = cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, _TWO)
-        unexplained = np.asarray(opened > 0)
+    unexplained = _unexplained(pair, grading, difference, np.asarray(slope), noise, chroma)
     tiles = tile_agreement(left, right, mask, noise)
     is_plain = tiles.textured < max(_TEXTURED_TILES, _TEXTURED_SHARE * tiles.total)
     return Residual(
@@ -140,6 +132,31 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
         seen=_seen(mask),
         plain_difference=_plain_difference(pair, mask) if is_plain else 0.0,
     )
+
+
+def _unexplained(
+    pair: AlignedPair, grading: Grading, difference: F32, slope: F32, noise: float, chroma: _Chroma
+) -> Mask:
+    """Where the two differ by more than what is allowed, bool (h, w); single pixels do not count.
+
+    Args:
+        difference, slope: float32 (h, w), between the two, and the range around a pixel in either.
+    """
+    mask = pair.mask
+    allowed = cv2.addWeighted(
+        slope, _MISALIGNMENT, slope, 0.0, _NOISE_FACTOR * noise + _QUANTISATION
+    )
+    beyond = (difference > allowed) & mask
+    if beyond.any():
+        # What else there is to allow for is worked out for those that need it.
+        allowed = cv2.add(allowed, chroma.allowance())
+        if grading.change > _GRADED:
+            allowed = np.asarray(allowed) + _CLIPPING_ALLOWANCE * _clipped(pair)
+        beyond = (difference > allowed) & mask
+    unexplained = beyond | (chroma.is_other & mask)
+    if not unexplained.any():
+        return unexplained
+    return np.asarray(cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, _TWO) > 0)
 
 
 def _soft_grey(rgb: U8) -> F32:
@@ -176,51 +193,70 @@ class _Chroma:
 
     Attributes:
         is_other: bool (h, w), where the colour is another one.
-        allowance: grey levels by which the lightness of a colour may be off, float32 (h, w).
+        planes: red and blue of the one, then of the other, float32 (h / 2, w / 2).
+        is_graded: tone or colour were changed.
     """
 
     is_other: Mask
-    allowance: F32
+    planes: tuple[tuple[F32, F32], tuple[F32, F32]]
+    is_graded: bool
 
     @classmethod
     def of(cls, grading: Grading, mask: U8, blur: float) -> _Chroma:
         height, width = mask.shape
         half = (max(1, width // 2), max(1, height // 2))
-        planes = []
-        for image, sharper_by in ((grading.a, max(0.0, blur)), (grading.b, max(0.0, -blur))):
-            small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-            sigma = float(np.hypot(_BASE_BLUR, sharper_by / 2))
-            ycc = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2YCrCb)
-            soft = [
-                cv2.GaussianBlur(plane, (0, 0), sigma).astype(np.float32)
-                for plane in (cv2.extractChannel(ycc, 1), cv2.extractChannel(ycc, 2))
-            ]
-            planes.append(soft)
-        (red_a, blue_a), (red_b, blue_b) = planes
-        distance = cv2.magnitude(cv2.subtract(red_a, red_b), cv2.subtract(blue_a, blue_b))
-        colourful = [cv2.magnitude(red - 128, blue - 128) for red, blue in planes]
-        if grading.is_graded:
+        one = _soft_chroma(grading.a, half, max(0.0, blur))
+        other = _soft_chroma(grading.b, half, max(0.0, -blur))
+        distance = np.asarray(
+            cv2.magnitude(cv2.subtract(one[0], other[0]), cv2.subtract(one[1], other[1])),
+            dtype=np.float32,
+        )
+        nowhere = np.zeros(mask.shape, dtype=bool)
+        planes = (one, other)
+        if cv2.norm(distance, cv2.NORM_INF) <= _COLOUR_TOLERANCE:
+            return cls(nowhere, planes, grading.is_graded)
+        # Chroma is coarse: what lies beyond the shared frame bleeds in.
+        inner = np.asarray(
+            cv2.erode(
+                np.asarray(cv2.resize(mask, half, interpolation=cv2.INTER_NEAREST)),
+                np.ones((5, 5), np.uint8),
+                borderType=cv2.BORDER_CONSTANT,
+                borderValue=0,
+            )
+        )
+        median = _quantile(distance[inner > 0], 0.5)
+        tolerance = max(_COLOUR_TOLERANCE, _COLOUR_NOISE_FACTOR * median)
+        wrong = ((distance > tolerance) & (inner > 0)).astype(np.uint8)
+        if not wrong.any():
+            return cls(nowhere, planes, grading.is_graded)
+        wrong = np.asarray(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _TWO), dtype=np.uint8)
+        full = cv2.resize(wrong, (width, height), interpolation=cv2.INTER_NEAREST)
+        return cls(np.asarray(full) > 0, planes, grading.is_graded)
+
+    def allowance(self) -> F32:
+        """Grey levels by which the lightness of a colour may be off, float32 (h, w)."""
+        colourful = [cv2.magnitude(red - 128, blue - 128) for red, blue in self.planes]
+        if self.is_graded:
             doubtful = cv2.max(*colourful) * _GRADED_COLOUR_ALLOWANCE
         else:
             doubtful = cv2.min(*colourful) * _COLOUR_ALLOWANCE
-        allowance = cv2.resize(
-            np.asarray(doubtful), (width, height), interpolation=cv2.INTER_LINEAR
+        height, width = self.is_other.shape
+        return np.asarray(
+            cv2.resize(np.asarray(doubtful), (width, height), interpolation=cv2.INTER_LINEAR),
+            dtype=np.float32,
         )
-        # Chroma is coarse: what lies beyond the shared frame bleeds in.
-        inner = cv2.erode(
-            np.asarray(cv2.resize(mask, half, interpolation=cv2.INTER_NEAREST)),
-            np.ones((5, 5), np.uint8),
-            borderType=cv2.BORDER_CONSTANT,
-            borderValue=0,
-        )
-        compared = np.asarray(distance, dtype=np.float32)[np.asarray(inner) > 0]
-        tolerance = max(_COLOUR_TOLERANCE, _COLOUR_NOISE_FACTOR * _quantile(compared, 0.5))
-        wrong = ((np.asarray(distance) > tolerance) & (np.asarray(inner) > 0)).astype(np.uint8)
-        if wrong.any():
-            wrong = np.asarray(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _TWO), dtype=np.uint8)
-            full = cv2.resize(wrong, (width, height), interpolation=cv2.INTER_NEAREST)
-            return cls(np.asarray(full) > 0, np.asarray(allowance))
-        return cls(np.zeros(mask.shape, dtype=bool), np.asarray(allowance))
+
+
+def _soft_chroma(rgb: U8, half: tuple[int, int], sharper_by: float) -> tuple[F32, F32]:
+    """Red and blue chroma at half resolution, as soft as that of the other image."""
+    small = cv2.resize(rgb, half, interpolation=cv2.INTER_AREA)
+    sigma = float(np.hypot(_BASE_BLUR, sharper_by / 2))
+    ycc = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2YCrCb)
+    red, blue = (
+        np.asarray(cv2.GaussianBlur(cv2.extractChannel(ycc, n), (0, 0), sigma), np.float32)
+        for n in (1, 2)
+    )
+    return red, blue
 
 
 def _clipped(pair: AlignedPair) -> F32:
