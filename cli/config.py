@@ -13,7 +13,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from datetime import time as clock_time
 from pathlib import Path
@@ -72,6 +72,11 @@ class Settings:
         include, exclude: patterns of names to look at, and not to.
         since: only what was modified at this time or later is looked at, seconds since the epoch;
             None for no such limit.
+        watch: whether indexing goes on until it is interrupted.
+        interval: seconds between two looks of a watch.
+        relist_interval: seconds between its full listings when something tells it what changed.
+        event_queue: addresses of queues that Event Grid delivers to.
+        change_feed: whether the change feeds of the sources' accounts are asked.
         preview_size: longer side of the stored previews, pixels.
         image_timeout: seconds one image may take before it counts as unreadable.
         max_megapixels: images larger than this are unreadable (decompression bombs).
@@ -104,6 +109,11 @@ class Settings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     since: float | None = None
+    watch: bool = False
+    interval: float = 300.0
+    relist_interval: float = 86_400.0
+    event_queue: tuple[str, ...] = field(default=(), repr=False)
+    change_feed: bool = False
     preview_size: int = 640
     image_timeout: float = 60.0
     max_megapixels: float = 200.0
@@ -261,6 +271,11 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "include": _texts,
     "exclude": _texts,
     "since": _moment,
+    "watch": _boolean,
+    "interval": _number(1, 604_800, is_whole=False),
+    "relist_interval": _number(1, 31_536_000, is_whole=False),
+    "event_queue": _texts,
+    "change_feed": _boolean,
     "preview_size": _number(160, 4096, is_whole=True),
     "image_timeout": _number(1, 3600, is_whole=False),
     "max_megapixels": _number(0.01, 10_000, is_whole=False),
@@ -283,7 +298,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "json": _boolean,
 }
 
-SETTING_NAMES = tuple(field.name for field in fields(Settings) if field.name in _PARSERS)
+SETTING_NAMES = tuple(one.name for one in fields(Settings) if one.name in _PARSERS)
 
 
 def load_settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,8 @@ EXAMPLE = (
     "  dedup index az://photos/2024 --account-url https://ACCOUNT.blob.core.windows.net "
     "--index big-index\n"
     "  dedup index az://photos https://OTHER.blob.core.windows.net/scans --exclude thumbs/ "
-    "--since 2024-05-01"
+    "--since 2024-05-01\n"
+    "  dedup index az://photos --watch --event-queue https://ACCOUNT.queue.core.windows.net/QUEUE"
 )
 
 
@@ -75,6 +77,35 @@ def _command(
             "--since", metavar="DATE", help="Look only at what was modified then or later."
         ),
     ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option("--watch", help="Go on looking for what is new, until Ctrl-C."),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option("--interval", metavar="S", help="Seconds between two looks. Default: 300"),
+    ] = None,
+    relist_interval: Annotated[
+        float | None,
+        typer.Option(
+            "--relist-interval",
+            metavar="S",
+            help="Seconds between full listings where a queue or a feed tells what has changed. "
+            "Default: 86400",
+        ),
+    ] = None,
+    event_queue: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event-queue",
+            metavar="URL",
+            help="https://ACCOUNT.queue.core.windows.net/QUEUE that Event Grid delivers to.",
+        ),
+    ] = None,
+    change_feed: Annotated[
+        bool | None,
+        typer.Option("--change-feed", help="Ask the change feed of the sources' accounts."),
+    ] = None,
     max_requests_per_second: RateOption = None,
     account_url: AccountUrlOption = None,
     preview_size: Annotated[
@@ -111,6 +142,11 @@ def _command(
         include=include,
         exclude=exclude,
         since=since,
+        watch=watch,
+        interval=interval,
+        relist_interval=relist_interval,
+        event_queue=event_queue,
+        change_feed=change_feed,
         max_requests_per_second=max_requests_per_second,
         account_url=account_url,
         preview_size=preview_size,
@@ -133,11 +169,14 @@ def run(locations: list[str], settings: Settings) -> None:
     from cli.loading import decode_limits, load_embedders, open_sources
     from cli.output import print_json
     from cli.progress import display
+    from cli.watching import open_change_sources, require_watching, watch
     from indexer.index_pass import IndexOptions, index
+    from indexer.run_report import IndexReport
     from indexer.selection import Selection
     from storage.index_directory import IndexDirectory
     from storage.source import PagedSource
 
+    require_watching(settings)
     selection = Selection(settings.include, settings.exclude, settings.since)
     with ExitStack() as stack:
         # Models take seconds to load: what is wrong with a source or the index is said before.
@@ -150,6 +189,7 @@ def run(locations: list[str], settings: Settings) -> None:
         if settings.index.exists() or not _may_be_made(settings.index):
             IndexDirectory.create(settings.index)
         sources = open_sources(locations, settings, stack)
+        changes = open_change_sources(locations, settings, stack)
         embedders = load_embedders(settings)
         directory = IndexDirectory.create(settings.index)
         options = IndexOptions(
@@ -159,8 +199,16 @@ def run(locations: list[str], settings: Settings) -> None:
             image_timeout=settings.image_timeout,
             selection=selection,
         )
-        with display("indexing", is_quiet=settings.json) as shown:
-            report = index(sources, directory, embedders, options, IndexDisplay(shown))
+
+        def one_pass(names: Sequence[str] | None = None) -> IndexReport:
+            with display("indexing", is_quiet=settings.json) as shown:
+                listener = IndexDisplay(shown)
+                return index(sources, directory, embedders, options, listener, names)
+
+        if settings.watch:
+            watch(one_pass, one_pass, changes, settings)
+            return
+        report = one_pass()
     if settings.json:
         print_json(report)
     else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.embedders.base import Embedder
 from indexer.extract import ExtractedImage
-from indexer.reading import Alias, InFlight, Listed, Unreadable, Vanished
+from indexer.reading import Alias, Gone, InFlight, Listed, Unreadable, Vanished
 from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
@@ -84,6 +84,8 @@ class Committer:
             case Vanished():
                 self.counts.vanished += 1
                 self._batch.removed.append(outcome.blob.uri)
+            case Gone():
+                self.remove(outcome.uri)
             case Listed():
                 # At once: the lister waits for it before it asks for the next page.
                 self._batch.pages.append(outcome.page)

@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from indexer.committing import Committer, DescribedBlob
 from indexer.decode import DecodeLimits
 from indexer.embedders.base import Embedder
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
-from indexer.listing import Lister
+from indexer.listing import Lister, WorkFinder
+from indexer.nominated import Nominated
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.reading import DescribeJob, InFlight, Listed, Reader, ReadJob
 from indexer.run_report import (
@@ -93,6 +94,7 @@ def index(
     embedders: Sequence[Embedder],
     options: IndexOptions,
     listener: IndexListener,
+    names: Sequence[str] | None = None,
 ) -> IndexReport:
     """Brings an index up to date with its sources.
 
@@ -102,6 +104,8 @@ def index(
         embedders: one embedding of each image by each; the same ones in every run of an index.
         options: how.
         listener: is told how far it is.
+        names: URIs that may be new, changed or gone; nothing is listed then, and only these are
+            looked at. Those below none of the sources are passed over.
 
     Raises:
         EmptySource: a source names no image; nothing is removed then.
@@ -118,7 +122,7 @@ def index(
         else:
             existing.require_same(wanted)
         outermost, covered = _outermost(sources)
-        return _Run(outermost, covered, catalog, embedders, options, listener).run()
+        return _Run(outermost, covered, catalog, embedders, options, listener, names).run()
 
 
 def _outermost(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
@@ -163,9 +167,12 @@ class _Run:
         embedders: Sequence[Embedder],
         options: IndexOptions,
         listener: IndexListener,
+        names: Sequence[str] | None,
     ) -> None:
         self._sources = sources
         self._covered = covered
+        # A watch makes many passes over the same sources.
+        self._before = [replace(source.traffic) for source in sources]
         self._catalog = catalog
         self._options = options
         self._listener = listener
@@ -179,16 +186,27 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        self._carried_on = self._begin_listings()
-        self._lister = Lister(
-            sources,
-            catalog,
-            options.selection,
-            frozenset(self._carried_on),
-            self._counts,
-            self._clock,
-            self._stop,
-        )
+        self._carried_on: dict[str, Listing] = {}
+        self._finder: WorkFinder
+        if names is None:
+            self._carried_on = self._begin_listings()
+            carried_on = frozenset(self._carried_on)
+            self._finder = Lister(
+                sources,
+                catalog,
+                options.selection,
+                carried_on,
+                self._counts,
+                self._clock,
+                self._stop,
+            )
+        else:
+            # What is added now, an unfinished listing may have passed already.
+            for source in sources:
+                catalog.drop_overlapping_listings(source.uri)
+            self._finder = Nominated(
+                sources, names, catalog, options.selection, self._counts, self._clock, self._stop
+            )
         self._reader = Reader(
             in_flight, self._budget, self._clock, options.limits.max_bytes, self._stop
         )
@@ -247,7 +265,7 @@ class _Run:
                 # The next run looks again whether there is something now.
                 self._drop_listings()
             raise self._stop.error
-        for uri in self._lister.removed():
+        for uri in self._finder.removed():
             self._committer.remove(uri)
         self._committer.finish()
         self._drop_listings()
@@ -297,7 +315,7 @@ class _Run:
                 self._tell()
 
     def _list(self) -> None:
-        self._lister.run(self._jobs, self._results)
+        self._finder.run(self._jobs, self._results)
         self._jobs.finish()
         self._results.finish()
 
@@ -335,15 +353,21 @@ class _Run:
         self._listener.on_progress(
             IndexProgress(
                 counts=self._counts,
-                is_listed=self._lister.is_finished,
-                bytes_read=sum(source.traffic.bytes_read for source in self._sources),
+                is_listed=self._finder.is_finished,
+                bytes_read=self._traffic("bytes_read"),
                 seconds=time.monotonic() - self._started,
             )
         )
 
+    def _traffic(self, what: str) -> int:
+        """Of this pass, over all sources."""
+        return sum(
+            int(getattr(source.traffic, what)) - int(getattr(before, what))
+            for source, before in zip(self._sources, self._before, strict=True)
+        )
+
     def _report(self) -> IndexReport:
         counts = self._counts
-        traffic = [source.traffic for source in self._sources]
         return IndexReport(
             listed=counts.listed,
             unchanged=counts.unchanged,
@@ -356,17 +380,17 @@ class _Run:
             unreadable=counts.unreadable,
             vanished=counts.vanished,
             removed=counts.removed,
-            carried_names=self._lister.carried_names,
+            carried_names=self._finder.carried_names,
             carried_from=min((one.begun_at for one in self._carried_on.values()), default=0.0)
-            if self._lister.carried_names
+            if self._finder.carried_names
             else 0.0,
             covered=self._covered,
-            unlisted=[uri for one in traffic for uri in one.unlisted],
+            unlisted=[uri for source in self._sources for uri in source.traffic.unlisted],
             images=self._catalog.image_count,
-            list_requests=sum(one.list_requests for one in traffic),
-            read_requests=sum(one.read_requests for one in traffic),
-            retries=sum(one.retries for one in traffic),
-            bytes_read=sum(one.bytes_read for one in traffic),
+            list_requests=self._traffic("list_requests"),
+            read_requests=self._traffic("read_requests"),
+            retries=self._traffic("retries"),
+            bytes_read=self._traffic("bytes_read"),
             seconds={stage: round(spent, 3) for stage, spent in self._clock.seconds.items()},
             wall_seconds=time.monotonic() - self._started,
             worker_restarts=sum(decoder.restarts for decoder in self._decoders),

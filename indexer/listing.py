@@ -37,6 +37,10 @@ class WorkFinder(Protocol):
     def is_finished(self) -> bool:
         """Whether all of them are found."""
 
+    @property
+    def carried_names(self) -> int:
+        """How many of them an earlier run had found."""
+
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """Sends blobs to be read to `jobs`, and what needs no reading to `results`.
 

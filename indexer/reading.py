@@ -71,6 +71,13 @@ class Vanished:
     blob: Blob
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A blob of the catalog that is not there any more."""
+
+    uri: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Listed:
     """A page of a listing, and the sign that the catalog has it."""

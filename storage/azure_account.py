@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 10.0
 # Between two pieces of a body. The deadline of the whole read is the source's.
 _SILENCE_SECONDS = 20.0
 _EMULATOR_ACCOUNT = "devstoreaccount1"
-_LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
+LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ def connect(location: str, *, account_url: str, connection_string: str) -> Azure
 
 
 def _service(endpoint: AzureEndpoint, connection_string: str) -> BlobServiceClient:
-    options = _client_options(endpoint.url)
+    options = client_options(endpoint.url)
     if endpoint.sas:
         sas = AzureSasCredential(endpoint.sas)
         return BlobServiceClient(endpoint.url, credential=sas, **options)
     if connection_string and _endpoint_of(connection_string).account == endpoint.account:
         return _from_connection_string(connection_string, **options)
     if endpoint.account == _EMULATOR_ACCOUNT:
-        # The emulator's key is public and the same everywhere; the SDK knows it.
-        known = BlobServiceClient.from_connection_string("UseDevelopmentStorage=true")
-        return BlobServiceClient(endpoint.url, credential=known.credential.account_key, **options)
+        return BlobServiceClient(
+            endpoint.url, credential=well_known_key(endpoint.account), **options
+        )
     if not endpoint.url.startswith("https://"):
         raise CredentialsError(
             f"There is no key for {endpoint.url}, and signing in needs https.", WAYS_IN
@@ -106,10 +106,31 @@ def _service(endpoint: AzureEndpoint, connection_string: str) -> BlobServiceClie
     return BlobServiceClient(endpoint.url, credential=DefaultAzureCredential(), **options)
 
 
-def _client_options(url: str) -> dict[str, Any]:
+def well_known_key(account: str) -> str:
+    """The key of the emulator's account; "" for any other."""
+    if account != _EMULATOR_ACCOUNT:
+        return ""
+    # It is public and the same everywhere; the SDK knows it.
+    known = BlobServiceClient.from_connection_string("UseDevelopmentStorage=true")
+    return str(known.credential.account_key)
+
+
+def key_of(connection_string: str, account: str) -> str:
+    """The key of this account in the connection string; "" when it has none.
+
+    Raises:
+        CredentialsError: it is malformed.
+    """
+    if not connection_string or _endpoint_of(connection_string).account != account:
+        return ""
+    return _settings_of(connection_string).get("AccountKey", "")
+
+
+def client_options(url: str) -> dict[str, Any]:
+    """For a client of the SDK that makes one request per call."""
     session = requests.Session()
     # A proxy is for the world outside; the emulator is on this machine.
-    session.trust_env = not url.startswith(_LOOPBACK)
+    session.trust_env = not url.startswith(LOOPBACK)
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS, max_retries=0))
     return {
@@ -128,11 +149,14 @@ def _client_options(url: str) -> dict[str, Any]:
 def _endpoint_of(connection_string: str) -> AzureEndpoint:
     service = _from_connection_string(connection_string)
     endpoint = parse_endpoint(service.url)
-    settings = dict(
-        part.strip().split("=", 1) for part in connection_string.split(";") if "=" in part
-    )
     # A custom domain does not show the account's name.
-    return AzureEndpoint(endpoint.url, settings.get("AccountName", endpoint.account), endpoint.sas)
+    account = _settings_of(connection_string).get("AccountName", endpoint.account)
+    return AzureEndpoint(endpoint.url, account, endpoint.sas)
+
+
+def _settings_of(connection_string: str) -> dict[str, str]:
+    parts = (part.strip() for part in connection_string.split(";"))
+    return dict(part.split("=", 1) for part in parts if "=" in part)
 
 
 def _from_connection_string(connection_string: str, **options: Any) -> BlobServiceClient:

@@ -68,7 +68,7 @@ def passing_fault(error: AzureError) -> PassingFault | None:
     if isinstance(error, ClientAuthenticationError):
         return None
     if not isinstance(error, HttpResponseError) or error.status_code is None:
-        return PassingFault(_first_line(error))
+        return PassingFault(first_line(error))
     if error.status_code not in _PASSING:
         return None
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
@@ -101,13 +101,13 @@ def listing_error(error: AzureError, uri: str) -> DedupError:
         if error.status_code == 404:
             return SourceNotFound(f"There is no container {uri} ({code}).", "Check its name.")
         return SourceNotFound(f"{uri} cannot be listed ({code}).", "Check the address.")
-    return SourceNotFound(f"{uri} cannot be listed: {_first_line(error)}.", "Check the address.")
+    return SourceNotFound(f"{uri} cannot be listed: {first_line(error)}.", "Check the address.")
 
 
 def reading_error(error: AzureError, uri: str, *, has_read_others: bool) -> DedupError:
     """What a read that failed for good means for the blob, or for the credentials."""
     if not isinstance(error, HttpResponseError):
-        return BlobUnreadable(f"{uri} cannot be read: {_first_line(error)}.")
+        return BlobUnreadable(f"{uri} cannot be read: {first_line(error)}.")
     code = error_code(error)
     if error.status_code == 404:
         return blob_vanished(uri)
@@ -124,10 +124,11 @@ def reading_error(error: AzureError, uri: str, *, has_read_others: bool) -> Dedu
 
 
 def _credentials(uri: str, error: HttpResponseError) -> CredentialsError:
-    what = error_code(error) if error.status_code else _first_line(error)
+    what = error_code(error) if error.status_code else first_line(error)
     return CredentialsError(f"Access to {uri} is refused ({what}).", WAYS_IN)
 
 
-def _first_line(error: AzureError) -> str:
+def first_line(error: AzureError) -> str:
+    """What the SDK says, in one line and without secrets."""
     lines = redact(str(error)).strip().splitlines()
     return lines[0].rstrip(".")[:300] if lines else type(error).__name__

@@ -103,6 +103,7 @@ def run_pass(
     index_path: Path,
     embedders: Sequence[Embedder] = (),
     listener: Listener | None = None,
+    names: Sequence[str] | None = None,
     **options: Any,
 ) -> IndexReport:
     """One pass over a folder or sources, with one decoder unless told otherwise.
@@ -122,7 +123,8 @@ def run_pass(
         try:
             directory = IndexDirectory.create(index_path)
             settings = IndexOptions(**{"workers": 1, **options})
-            outcome.append(index(sources, directory, embedders, settings, listener or Listener()))
+            told = listener or Listener()
+            outcome.append(index(sources, directory, embedders, settings, told, names))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             outcome.append(error)
 
