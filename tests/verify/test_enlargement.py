@@ -53,9 +53,12 @@ def test_what_a_camera_wrote_is_never_taken_for_an_enlarged_copy() -> None:
     assert not was_enlarged(taken, small, 2.0)
 
 
-def test_noise_put_on_a_small_copy_does_not_make_the_original_an_enlarged_one() -> None:
+@pytest.mark.parametrize("deviation", [10.0, 12.0, 14.0, 16.0, 20.0, 25.0])
+def test_noise_put_on_a_small_copy_does_not_make_the_original_an_enlarged_one(
+    deviation: float,
+) -> None:
     picture = photograph("astronaut.png")
-    small = noise(25.0)(resize(0.5)(picture, random()), random())
+    small = noise(deviation)(resize(0.5)(picture, random()), random())
     large = indexed(picture, quality=92).record
     assert not was_enlarged(large, indexed(small, quality=95).record, 2.0)
 
