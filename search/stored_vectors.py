@@ -21,19 +21,7 @@ class StoredVectors:
         """Vectors (n, dimension), and (n,) whether there is one; the others are zero."""
         if not len(ids):
             return np.zeros((0, self.dimension), np.float16), np.zeros(0, bool)
-        try:
-            return self._catalog.embeddings_of(self._model, ids.tolist()), np.ones(len(ids), bool)
-        except KeyError:
-            # A reader's catalog changes under it when another process indexes.
-            return self._one_by_one(ids)
-
-    def _one_by_one(self, ids: I64) -> tuple[F16, Flags]:
-        vectors = np.zeros((len(ids), self.dimension), np.float16)
-        found = np.zeros(len(ids), bool)
-        for row, image_id in enumerate(ids.tolist()):
-            try:
-                vectors[row] = self._catalog.embedding(self._model, image_id)
-            except KeyError:
-                continue
-            found[row] = True
+        vectors, found = self._catalog.stored_embeddings(self._model, ids)
+        if not vectors.shape[1]:
+            vectors = np.zeros((len(ids), self.dimension), np.float16)
         return vectors, found

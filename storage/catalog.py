@@ -23,8 +23,6 @@ from storage.codec import (
     decode_parameters,
     decode_record,
     decode_run,
-    decode_vector,
-    decode_vectors,
     encode_number,
     encode_parameters,
     encode_run,
@@ -42,6 +40,14 @@ from storage.fingerprint import content_fingerprint
 from storage.parameters import IndexParameters
 from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord
 from storage.runs import Json, Run
+from storage.vector_blocks import (
+    IDS_PER_BLOCK,
+    block_key,
+    decode_block,
+    decode_one,
+    read_vectors,
+    stacked,
+)
 
 __all__ = ["Catalog", "CatalogBatch", "IndexedBlob", "UnreadableBlob"]
 
@@ -146,8 +152,12 @@ class Catalog(CatalogListings):
 
     def embedding(self, model: str, image_id: int) -> F16:
         """float16, (dimension,). Raises KeyError when there is no such image or model."""
-        key = self._model(model) + encode_number(image_id)
-        return decode_vector(self._require(self._db.embeddings, key, image_id))
+        value = self._require(self._db.vectors, block_key(self._model(model), image_id), image_id)
+        with storage_faults(self._path):
+            vector = decode_one(value, image_id)
+        if vector is None:
+            raise KeyError(image_id)
+        return vector
 
     def embeddings(
         self, model: str, start_id: int = 0, batch: int = 4096
@@ -163,25 +173,40 @@ class Catalog(CatalogListings):
         for rows in scan(
             self._environment,
             self._path,
-            self._db.embeddings,
-            start=number + encode_number(start_id),
+            self._db.vectors,
+            start=block_key(number, start_id),
             prefix=number,
-            rows=batch,
+            rows=max(batch // IDS_PER_BLOCK, 1),
         ):
-            yield _ids([key[2:] for key, _ in rows]), self._stack([value for _, value in rows])
+            with storage_faults(self._path):
+                blocks = [decode_block(key, value) for key, value in rows]
+                ids = np.concatenate([block_ids for block_ids, _ in blocks])
+                vectors = stacked([block_vectors for _, block_vectors in blocks])
+            wanted = ids >= start_id
+            for start in range(0, int(wanted.sum()), batch):
+                part = slice(start, start + batch)
+                yield ids[wanted][part], vectors[wanted][part]
 
     def embeddings_of(self, model: str, image_ids: Sequence[int]) -> F16:
         """float16 (n, dimension), in the order asked for. Raises KeyError."""
+        vectors, found = self.stored_embeddings(model, np.array(image_ids, np.int64))
+        if not found.all():
+            raise KeyError(int(image_ids[int(np.argmin(found))]))
+        return vectors
+
+    def stored_embeddings(
+        self, model: str, image_ids: NDArray[np.int64]
+    ) -> tuple[F16, NDArray[np.bool_]]:
+        """float16 (n, dimension), in the order asked for, and bool (n,), whether there is one.
+
+        Zeros where there is none; (n, 0) when there is none at all. KeyError: no such model.
+        """
         number = self._model(model)
-        with self._read() as txn:
-            values = [
-                txn.get(number + encode_number(int(image_id)), db=self._db.embeddings)
-                for image_id in image_ids
-            ]
-        found = [value for value in values if value is not None]
-        if len(found) < len(values):
-            raise KeyError(int(image_ids[values.index(None)]))
-        return self._stack(found)
+        with (
+            storage_faults(self._path),
+            self._environment.begin(buffers=True) as txn,
+        ):
+            return read_vectors(txn, self._db.vectors, number, image_ids)
 
     def hashes(
         self, start_id: int = 0, batch: int = 65536
@@ -294,12 +319,6 @@ class Catalog(CatalogListings):
         if number is None:
             raise KeyError(name)
         return number
-
-    def _stack(self, values: Sequence[bytes]) -> F16:
-        if not values:
-            return np.empty((0, 0), np.float16)
-        with storage_faults(self._path):
-            return decode_vectors(values)
 
 
 def _ids(keys: Sequence[bytes]) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ that are not valid UTF-8 survive.
     run         [1, run_id, started_at, finished_at or nil, [source…], {count…}]
     parameters  [1, schema_version, descriptor_version, preview_size,
                  [[name, dimension, fingerprint, runtime, input_size]…]]
-    vector      little-endian float16, no header
+    vector      little-endian float16, no header; in blocks, see `storage.vector_blocks`
     hashes      hash64 (8 bytes), hash256 (32 bytes), texture (little-endian float32): 44 bytes
     numbers     8 bytes, big-endian, so that keys sort by number
 """
@@ -209,15 +209,6 @@ def encode_vector(vector: F16) -> bytes:
 def decode_vector(value: bytes) -> F16:
     """float16, (dimension,), read-only."""
     return np.frombuffer(value, dtype="<f2").astype(np.float16, copy=False)
-
-
-def decode_vectors(values: Sequence[bytes]) -> F16:
-    """float16, (n, dimension), of n ≥ 1 values. Raises LayoutError when lengths differ."""
-    try:
-        rows = np.frombuffer(b"".join(values), dtype="<f2").reshape(len(values), -1)
-    except ValueError as error:
-        raise LayoutError(f"not vectors of one model: {error}") from error
-    return rows.astype(np.float16, copy=False)
 
 
 def encode_hashes(record: ImageRecord) -> bytes:

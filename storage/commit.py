@@ -15,7 +15,6 @@ from storage.codec import (
     encode_hashes,
     encode_number,
     encode_record,
-    encode_vector,
 )
 from storage.databases import (
     LAST_IMAGE_ID,
@@ -26,7 +25,8 @@ from storage.databases import (
     write_number,
 )
 from storage.listings import ListedPage, put_page
-from storage.records import BlobEntry, BlobStatus, ImageFeatures
+from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures
+from storage.vector_blocks import remove_vectors, write_vectors
 
 _DIGEST_BYTES = 32
 
@@ -110,6 +110,7 @@ class Commit:
 
     def _add_images(self, images: Iterable[ImageFeatures]) -> dict[bytes, int]:
         ids: dict[bytes, int] = {}
+        vectors: dict[str, dict[int, F16]] = {}
         last = read_number(self._txn, self._db, LAST_IMAGE_ID)
         for image in images:
             digest = image.record.digest
@@ -122,6 +123,10 @@ class Commit:
             last += 1
             ids[digest] = last
             self._add_image(last, image)
+            for model, vector in image.embeddings.items():
+                vectors.setdefault(model, {})[last] = vector
+        for model, of_model in vectors.items():
+            write_vectors(self._txn, self._db.vectors, self._model_number(model), of_model)
         write_number(self._txn, self._db, LAST_IMAGE_ID, last)
         return ids
 
@@ -132,8 +137,6 @@ class Commit:
         txn.put(key, encode_record(image.record), db=db.images, append=True)
         txn.put(key, encode_hashes(image.record), db=db.hashes, append=True)
         txn.put(key, image.preview, db=db.previews, append=True)
-        for model, vector in image.embeddings.items():
-            txn.put(self._model_number(model) + key, encode_vector(vector), db=db.embeddings)
 
     def _model_number(self, model: str) -> bytes:
         name = model.encode()
@@ -187,8 +190,8 @@ class Commit:
                 txn.delete(decode_record(record).digest, db=db.digests)
             txn.delete(key, db=db.hashes)
             txn.delete(key, db=db.previews)
-            for model in models:
-                txn.delete(model + key, db=db.embeddings)
+        for model in models:
+            remove_vectors(txn, db.vectors, model, [decode_number(key) for key in orphans])
         write_number(txn, db, REMOVALS, read_number(txn, db, REMOVALS) + len(orphans))
 
 

@@ -9,7 +9,7 @@
     hashes       image id → wavelet hashes and texture, for scans that need nothing else
     previews     image id → JPEG
     names        name of a model → its number (2 bytes, big-endian)
-    embeddings   number of a model, image id → vector
+    vectors      number of a model, image id // 64 → vectors (`storage.vector_blocks`)
     verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
                  digest → verdict, as its owner encoded it
     runs         run id → run
@@ -54,7 +54,7 @@ class Databases:
     hashes: Any
     previews: Any
     names: Any
-    embeddings: Any
+    vectors: Any
     verdicts: Any
     runs: Any
     listings: Any = None
@@ -65,7 +65,7 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
 
     Raises:
         NotAnIndex: an LMDB file without them.
-        IndexMismatch: of a newer schema.
+        IndexMismatch: of another schema.
         IndexStorageError: damaged, or the disk is full.
     """
     # An index made before there were listings is still to be read by those who cannot add them.
@@ -88,6 +88,12 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             raise IndexMismatch(
                 f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
                 "Use the version of dedup that made it, or index into a new directory.",
+            )
+        if 0 < schema < SCHEMA_VERSION:
+            raise IndexMismatch(
+                f"The catalog in {path} was made by an earlier version (schema {schema}, not "
+                f"{SCHEMA_VERSION}).",
+                "Index into a new directory with --index DIR.",
             )
         if is_writable and not schema:
             write_number(txn, databases, SCHEMA, SCHEMA_VERSION)

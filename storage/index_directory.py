@@ -42,7 +42,7 @@ class IndexDirectory:
 
         Raises:
             NotAnIndex: the path is a file, or a directory with other things in it.
-            IndexMismatch: of a newer schema.
+            IndexMismatch: of another schema.
             IndexStorageError: it cannot be written to, or the disk is full.
         """
         directory = cls(path)
@@ -72,7 +72,7 @@ class IndexDirectory:
 
         Raises:
             NotAnIndex: there is none.
-            IndexMismatch: of a newer schema.
+            IndexMismatch: of another schema.
             IndexStorageError: it cannot be read.
         """
         with storage_faults(path):
@@ -91,6 +91,12 @@ class IndexDirectory:
             raise IndexMismatch(
                 f"The index {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
                 "Use the version of dedup that made it, or index into a new directory.",
+            )
+        if schema < SCHEMA_VERSION:
+            raise IndexMismatch(
+                f"The index {path} was made by an earlier version (schema {schema}, not "
+                f"{SCHEMA_VERSION}).",
+                "Index into a new directory with --index DIR.",
             )
         return cls(path)
 

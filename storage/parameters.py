@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from storage.errors import IndexMismatch
 
-SCHEMA_VERSION = 1
+# 2: vectors in blocks (`storage.vector_blocks`).
+SCHEMA_VERSION = 2
 _REMEDY = "Use the same settings, or index into a new directory (--index DIR)."
 
 

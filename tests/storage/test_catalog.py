@@ -260,3 +260,11 @@ def test_a_catalog_cut_in_half_is_reported_as_damaged(tmp_path, make_batch):
     os.truncate(data, data.stat().st_size // 2)
     with pytest.raises(IndexStorageError, match="damaged"):
         Catalog.open_reader(path)
+
+
+def test_a_catalog_of_an_earlier_schema_is_refused(tmp_path):
+    with Catalog.open_writer(tmp_path) as catalog, catalog._write() as txn:
+        txn.put(b"schema", (1).to_bytes(8, "big"), db=catalog._db.meta)
+    for opening in (Catalog.open_writer, Catalog.open_reader):
+        with pytest.raises(IndexMismatch, match="earlier version"):
+            opening(tmp_path)
