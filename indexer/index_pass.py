@@ -20,7 +20,8 @@ from indexer.committing import Committer, DescribedBlob
 from indexer.decode import DecodeLimits
 from indexer.embedders.base import Embedder
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
-from indexer.listing import Lister, WorkFinder
+from indexer.finding import WorkFinder, outermost
+from indexer.listing import Lister
 from indexer.nominated import Nominated
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.reading import DescribeJob, InFlight, Listed, Reader, ReadJob
@@ -37,17 +38,14 @@ from indexer.worker_pool import Decoder, Extract
 from storage.catalog import Catalog
 from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
-from storage.listings import Listing
 from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
-from storage.source import PagedSource, Source
+from storage.source import Source
 
 _IDLE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.25
 # How long a run that ends early waits for reads and listings under way, in all. A source on the
 # network may stall for minutes; its threads are left behind and do nothing more.
 _LEAVE_SECONDS = 2.0
-# Nobody knows how long a marker is good; and what a listing said is worth less by the day.
-_LONGEST_CARRY_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +119,8 @@ def index(
             catalog.set_parameters(wanted)
         else:
             existing.require_same(wanted)
-        outermost, covered = _outermost(sources)
-        return _Run(outermost, covered, catalog, embedders, options, listener, names).run()
-
-
-def _outermost(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
-    """Those that lie in no other, and the URIs of the rest: each blob is listed and read once."""
-    kept: list[Source] = []
-    covered: list[str] = []
-    for source in sorted(sources, key=lambda source: len(source.uri)):
-        root = source.uri.rstrip("/") + "/"
-        if any(root.startswith(outer.uri.rstrip("/") + "/") for outer in kept):
-            covered.append(source.uri)
-        else:
-            kept.append(source)
-    return [source for source in sources if source in kept], covered
+        listed, covered = outermost(sources)
+        return _Run(listed, covered, catalog, embedders, options, listener, names).run()
 
 
 def _parameters(embedders: Sequence[Embedder], options: IndexOptions) -> IndexParameters:
@@ -186,27 +171,12 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        self._carried_on: dict[str, Listing] = {}
+        shared = (catalog, options.selection, self._counts, self._clock, self._stop)
         self._finder: WorkFinder
         if names is None:
-            self._carried_on = self._begin_listings()
-            carried_on = frozenset(self._carried_on)
-            self._finder = Lister(
-                sources,
-                catalog,
-                options.selection,
-                carried_on,
-                self._counts,
-                self._clock,
-                self._stop,
-            )
+            self._finder = Lister(sources, *shared)
         else:
-            # What is added now, an unfinished listing may have passed already.
-            for source in sources:
-                catalog.drop_overlapping_listings(source.uri)
-            self._finder = Nominated(
-                sources, names, catalog, options.selection, self._counts, self._clock, self._stop
-            )
+            self._finder = Nominated(sources, names, *shared)
         self._reader = Reader(
             in_flight, self._budget, self._clock, options.limits.max_bytes, self._stop
         )
@@ -263,12 +233,12 @@ class _Run:
             self._finish()
             if isinstance(self._stop.error, EmptySource):
                 # The next run looks again whether there is something now.
-                self._drop_listings()
+                self._finder.forget()
             raise self._stop.error
         for uri in self._finder.removed():
             self._committer.remove(uri)
         self._committer.finish()
-        self._drop_listings()
+        self._finder.forget()
         report = self._report()
         self._catalog.finish_run(run_id, time.time(), asdict(self._counts))
         self._tell()
@@ -280,22 +250,6 @@ class _Run:
             if isinstance(outcome, Listed):
                 self._committer.take(outcome)
         self._committer.finish()
-
-    def _begin_listings(self) -> dict[str, Listing]:
-        """Those that an earlier run did not finish and that this one carries on, by source."""
-        now = time.time()
-        scope = self._options.selection.scope
-        # A scope of its own: what has no pages is listed from the beginning each time.
-        scopes = [scope if isinstance(s, PagedSource) else f"{now}" for s in self._sources]
-        wanted = [
-            Listing(source.uri, scope, now)
-            for source, scope in zip(self._sources, scopes, strict=True)
-        ]
-        return self._catalog.begin_listings(wanted, now - _LONGEST_CARRY_SECONDS)
-
-    def _drop_listings(self) -> None:
-        for source in self._sources:
-            self._catalog.drop_listing(source.uri)
 
     def _commit_results(self) -> None:
         idle_since = time.monotonic()
@@ -381,9 +335,7 @@ class _Run:
             vanished=counts.vanished,
             removed=counts.removed,
             carried_names=self._finder.carried_names,
-            carried_from=min((one.begun_at for one in self._carried_on.values()), default=0.0)
-            if self._finder.carried_names
-            else 0.0,
+            carried_from=self._finder.carried_from,
             covered=self._covered,
             unlisted=[uri for source in self._sources for uri in source.traffic.unlisted],
             images=self._catalog.image_count,

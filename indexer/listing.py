@@ -1,95 +1,40 @@
-"""The listing side of the pass: list, plan, hand out; what is listed is not listed again."""
+"""Listing the sources of a run, so that what is listed is not listed again."""
 
 from __future__ import annotations
 
-import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from indexer.finding import Dispatcher
 from indexer.pipes import Pipe, Stop, Stopped
 from indexer.planner import Plan, plan
-from indexer.reading import Alias, Listed, ReadJob, not_read
+from indexer.reading import Listed, ReadJob
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.errors import EmptySource, ListingExpired
-from storage.listings import NAME_BYTES, ListedPage, PageCounts, name_hash, name_number
+from storage.listings import (
+    NAME_BYTES,
+    ListedPage,
+    Listing,
+    PageCounts,
+    name_hash,
+    name_number,
+)
 from storage.source import BlobPage, PagedSource, Source
 
-# Listed blobs held back to be read in another order than the listing's: neighbouring names are
-# stored together by Azure, and reading them in order makes it throttle.
-_SHUFFLE_WINDOW = 4096
 # As many as Azure gives at a time, of a source that gives one name at a time.
 _NAMES_PER_PAGE = 5000
 _POLL_SECONDS = 0.2
+# Nobody knows how long a marker is good; and what a listing said is worth less by the day.
+_LONGEST_CARRY_SECONDS = 7 * 86400.0
 
 T = TypeVar("T")
-
-
-class WorkFinder(Protocol):
-    """Finds the blobs that a run has to do with."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether all of them are found."""
-
-    @property
-    def carried_names(self) -> int:
-        """How many of them an earlier run had found."""
-
-    def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
-        """Sends blobs to be read to `jobs`, and what needs no reading to `results`.
-
-        Raises:
-            EmptySource, SourceNotFound, CredentialsError, SourceUnavailable
-        """
-
-    def removed(self) -> Iterator[str]:
-        """URIs of the catalog that are gone. Asked for when everything else is committed."""
-
-
-class Dispatcher:
-    """Plans blobs and hands them out, those to be read in another order than they came."""
-
-    def __init__(
-        self, catalog: Catalog, counts: RunCounts, jobs: Pipe[ReadJob], results: Pipe[object]
-    ) -> None:
-        self._catalog = catalog
-        self._counts = counts
-        self._jobs = jobs
-        self._results = results
-        self._window: list[ReadJob] = []
-        self._order = random.Random(1)
-
-    def hand_out(self, source: Source, blob: Blob) -> None:
-        """Plan one blob, and send it where it belongs."""
-        entry = self._catalog.blob(blob.uri)
-        decision = plan(blob, entry)
-        if decision is Plan.KEEP:
-            self._counts.unchanged += 1
-        elif decision is Plan.REFUSE:
-            self._results.put(not_read(source, blob, blob.refusal))
-        elif decision is Plan.REFRESH and entry is not None:
-            digest = self._catalog.record(entry.image_id).digest
-            self._counts.unchanged += 1
-            self._results.put(Alias(source, blob, digest, is_unchanged=True))
-        else:
-            self._window.append(ReadJob(source, blob))
-            if len(self._window) >= _SHUFFLE_WINDOW:
-                at = self._order.randrange(len(self._window))
-                self._window[at], self._window[-1] = self._window[-1], self._window[at]
-                self._jobs.put(self._window.pop())
-
-    def hand_out_the_rest(self) -> None:
-        """Send what was held back."""
-        self._order.shuffle(self._window)
-        for job in self._window:
-            self._jobs.put(job)
-        self._window.clear()
 
 
 class Lister:
@@ -99,10 +44,6 @@ class Lister:
     Args:
         sources: none within another.
         selection: what the run looks at in them.
-        carried_on: sources whose listing in the catalog is carried on.
-
-    Attributes:
-        carried_names: blobs that were not listed again because an earlier run had.
     """
 
     def __init__(
@@ -110,7 +51,6 @@ class Lister:
         sources: Sequence[Source],
         catalog: Catalog,
         selection: Selection,
-        carried_on: frozenset[str],
         counts: RunCounts,
         clock: StageClock,
         stop: Stop,
@@ -118,12 +58,19 @@ class Lister:
         self._sources = sources
         self._catalog = catalog
         self._selection = selection
-        self._carried_on = carried_on
         self._counts = counts
         self._clock = clock
         self._stop = stop
+        self._carried_on = self._begin()
         self.carried_names = 0
         self.is_finished = False
+
+    @property
+    def carried_from(self) -> float:
+        """See `WorkFinder.carried_from`."""
+        if not self.carried_names:
+            return 0.0
+        return min(listing.begun_at for listing in self._carried_on.values())
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
@@ -161,6 +108,23 @@ class Lister:
             at = int(np.searchsorted(names, name))
             if at == len(names) or names[at] != name:
                 yield entry.uri
+
+    def forget(self) -> None:
+        """See `WorkFinder.forget`."""
+        for source in self._sources:
+            self._catalog.drop_listing(source.uri)
+
+    def _begin(self) -> dict[str, Listing]:
+        """What an earlier run did not finish and this one carries on, by source."""
+        now = time.time()
+        scope = self._selection.scope
+        # A scope of its own: what has no pages is listed from the beginning each time.
+        scopes = [scope if isinstance(s, PagedSource) else f"{now}" for s in self._sources]
+        wanted = [
+            Listing(source.uri, scope, now)
+            for source, scope in zip(self._sources, scopes, strict=True)
+        ]
+        return self._catalog.begin_listings(wanted, now - _LONGEST_CARRY_SECONDS)
 
     def _list_pages(
         self, source: PagedSource, dispatcher: Dispatcher, results: Pipe[object]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from indexer.listing import Dispatcher
+from indexer.finding import Dispatcher
 from indexer.pipes import Pipe, Stop, Stopped
 from indexer.reading import Gone, ReadJob
 from indexer.run_report import RunCounts, StageClock
@@ -27,6 +27,7 @@ class Nominated:
     """
 
     carried_names = 0
+    carried_from = 0.0
 
     def __init__(
         self,
@@ -46,6 +47,9 @@ class Nominated:
         self._clock = clock
         self._stop = stop
         self.is_finished = False
+        # What is added now, an unfinished listing may have passed already.
+        for source in sources:
+            catalog.drop_overlapping_listings(source.uri)
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
@@ -60,6 +64,9 @@ class Nominated:
     def removed(self) -> Iterator[str]:
         """Nothing: what is gone was told when it was looked at."""
         return iter(())
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
 
     def _look(
         self, source: Source, name: str, dispatcher: Dispatcher, results: Pipe[object]

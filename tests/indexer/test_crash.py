@@ -17,7 +17,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from indexer import listing
+from indexer import finding
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.errors import ExitCode, IndexLocked
@@ -228,7 +228,7 @@ def test_two_runs_at_once_are_refused_by_name(many: Path, index_path: Path, run_
 def test_a_bug_in_a_reader_ends_the_run_and_keeps_what_was_committed(
     gallery: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(listing, "_SHUFFLE_WINDOW", 1)
+    monkeypatch.setattr(finding, "_SHUFFLE_WINDOW", 1)
     run_pass(gallery, index_path)  # The fork server and the tracker of resources stay.
     before = len(psutil.Process().children(recursive=True))
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import listing
+from indexer import finding
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.errors import BlobUnreadable, EmptySource, SourceUnavailable
@@ -120,7 +120,7 @@ def test_a_copy_of_a_known_image_is_read_and_not_decoded(gallery: Path, index_pa
 def test_a_new_image_among_many_copies_does_not_wait_for_a_full_batch(
     gallery: Path, index_path: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(listing, "_SHUFFLE_WINDOW", 1)
+    monkeypatch.setattr(finding, "_SHUFFLE_WINDOW", 1)
     run_pass(gallery, index_path)
     add_pictures(gallery, photos, 1, first=50)
     for number in range(40):
@@ -339,7 +339,7 @@ def test_a_listing_that_breaks_off_removes_nothing_and_the_next_run_carries_on(
     gallery: Path, index_path: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch
 ):
     # Reading begins before the listing has ended when it is longer than this.
-    monkeypatch.setattr(listing, "_SHUFFLE_WINDOW", 4)
+    monkeypatch.setattr(finding, "_SHUFFLE_WINDOW", 4)
     run_pass(gallery, index_path)
     (gallery / "000.jpg").unlink()
     add_pictures(gallery, photos, 30, first=100)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer import index_pass
+from indexer import listing
 from indexer.selection import Selection
 from storage.blob import Blob
 from storage.catalog import Catalog
@@ -131,7 +131,7 @@ def test_what_was_listed_to_the_end_is_not_listed_at_all(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(index_pass._Run, "_drop_listings", leave_before_the_end)
+        patched.setattr(listing.Lister, "forget", leave_before_the_end)
         with pytest.raises(KeyboardInterrupt):
             run_pass(PagedFolder(gallery), index_path)
     source = PagedFolder(gallery)
@@ -202,7 +202,7 @@ def test_a_listing_that_is_too_old_is_not_carried_on(
     gallery: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     break_off(gallery, index_path, 3)
-    monkeypatch.setattr(index_pass, "_LONGEST_CARRY_SECONDS", -1.0)
+    monkeypatch.setattr(listing, "_LONGEST_CARRY_SECONDS", -1.0)
     source = PagedFolder(gallery)
     assert run_pass(source, index_path).carried_names == 0
     assert len(source.asked) == 4
