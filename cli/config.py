@@ -10,15 +10,32 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
-from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
+from cli.setting_values import (
+    CHECKS,
+    LINKS,
+    RUNTIMES,
+    STRICTNESSES,
+    Choice,
+    Invalid,
+    parse_boolean,
+    parse_device,
+    parse_matchers,
+    parse_models,
+    parse_moment,
+    parse_number,
+    parse_one_of,
+    parse_path,
+    parse_second_look,
+    parse_tag,
+    parse_text,
+    parse_texts,
+)
 from storage.errors import UsageError
 
 CONFIG_FILE = "dedup.toml"
@@ -26,36 +43,12 @@ ENVIRONMENT_PREFIX = "DEDUP_"
 CONFIG_VARIABLE = "DEDUP_CONFIG"
 CONNECTION_STRING_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 
-# Copies of what the parts allow, so that `--help` need not load them; a test compares them.
-RUNTIMES = (
-    "auto",
-    "openvino",
-    "openvino-f32",
-    "openvino-bf16",
-    "torch",
-    "torch-cpu-f32",
-    "torch-cuda-f16",
-)
-STRICTNESSES = ("safe", "balanced", "loose")
-LINKS = ("hard", "symbolic")
-CHECKS = ("content", "etag")
-SECOND_LOOKS = ("auto", "none", "loftr")
-MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")
-
 
 def _default_workers() -> int:
     """The cores this process may use, which in a container are fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A model or matcher, and where its weights are; None lets dedup look for them."""
-
-    name: str
-    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ class Settings:
     top: int = 10
     verify: bool = True
     matcher: tuple[Choice, ...] = (Choice("orb"),)
-    second_look: Choice = Choice("auto")
+    second_look: Choice = field(default=Choice("auto"))
     out: Path = Path("dedup-lists")
     against: Path | None = None
     strictness: str = "safe"
@@ -136,166 +129,40 @@ class Settings:
     json: bool = False
 
 
-class _Invalid(Exception):
-    """A value that does not fit; the message says what would."""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _Invalid("a text")
-    return value
-
-
-def _path(value: object) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or not value:
-        raise _Invalid("a path")
-    return Path(value).expanduser()
-
-
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if isinstance(value, str) and value.lower() in words:
-        return words[value.lower()]
-    raise _Invalid("true or false")
-
-
-def _number(low: float, high: float, is_whole: bool) -> Callable[[object], Any]:
-    kind = "a whole number" if is_whole else "a number"
-    expected = f"{kind} from {low:g} to {high:g}"
-
-    def parse(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise _Invalid(expected)
-        try:
-            number = int(value) if is_whole and not isinstance(value, float) else float(value)
-        except ValueError:
-            raise _Invalid(expected) from None
-        if not low <= number <= high or (is_whole and number != int(number)):
-            raise _Invalid(expected)
-        return int(number) if is_whole else number
-
-    return parse
-
-
-def _one_of(allowed: Sequence[str]) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in allowed:
-            raise _Invalid("one of " + ", ".join(allowed))
-        return str(value)
-
-    return parse
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    """Several names: a list in dedup.toml, repeated flags, or commas in the environment."""
-    items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple)) or not all(isinstance(i, str) and i for i in items):
-        raise _Invalid("a name or a list of names")
-    return tuple(dict.fromkeys(items))
-
-
-def _moment(value: object) -> float:
-    """A date or a time, of this machine's time zone unless it names another; seconds."""
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime.combine(value, clock_time())
-        if isinstance(value, datetime):
-            return value.timestamp()
-    except (ValueError, OverflowError, OSError):
-        pass
-    raise _Invalid("a date or a time, as 2024-05-31, 2024-05-31T18:00 or 2024-05-31T18:00Z")
-
-
-def _tag(value: object) -> tuple[str, str]:
-    """NAME=VALUE, as the blob service takes them."""
-    letters = r"[A-Za-z0-9 +\-./:_]"
-    if isinstance(value, str):
-        found = re.fullmatch(rf"({letters}{{1,128}})=((?:{letters}|=){{0,256}})", value)
-        if found:
-            return found[1], found[2]
-    raise _Invalid("NAME=VALUE, of letters, digits, spaces and + - . / : = _")
-
-
-def _device(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", value):
-        return value
-    raise _Invalid("auto, cpu, cuda, or cuda:NUMBER")
-
-
-def _choices(value: object) -> tuple[Choice, ...]:
-    """NAME or NAME=PATH, several of them."""
-    choices = []
-    for text in _texts(value):
-        name, separator, path = text.partition("=")
-        if not name or (separator and not path):
-            raise _Invalid("NAME, or NAME=PATH with the file of its weights")
-        choices.append(Choice(name, Path(path).expanduser() if separator else None))
-    if len({choice.name for choice in choices}) < len(choices):
-        raise _Invalid("names that differ from each other")
-    return tuple(choices)
-
-
-def _models(value: object) -> tuple[Choice, ...]:
-    models = _choices(value)
-    if not models:
-        raise _Invalid("at least one model (dedup models lists them)")
-    return models
-
-
-def _matchers(value: object) -> tuple[Choice, ...]:
-    matchers = _choices(value)
-    if not matchers or not {choice.name for choice in matchers} <= set(MATCHERS):
-        raise _Invalid("one or more of " + ", ".join(MATCHERS))
-    return matchers
-
-
-def _second_look(value: object) -> Choice:
-    chosen = _choices(value)
-    if len(chosen) != 1 or chosen[0].name not in SECOND_LOOKS:
-        raise _Invalid("one of " + ", ".join(SECOND_LOOKS) + ", or loftr=PATH")
-    return chosen[0]
-
-
 _PARSERS: dict[str, Callable[[object], Any]] = {
-    "index": _path,
-    "model": _models,
-    "workers": _number(1, 1024, is_whole=True),
-    "max_requests_per_second": _number(0.1, 100_000, is_whole=False),
-    "account_url": _text,
-    "include": _texts,
-    "exclude": _texts,
-    "since": _moment,
-    "watch": _boolean,
-    "interval": _number(1, 604_800, is_whole=False),
-    "relist_interval": _number(1, 31_536_000, is_whole=False),
-    "event_queue": _texts,
-    "change_feed": _boolean,
-    "preview_size": _number(160, 4096, is_whole=True),
-    "image_timeout": _number(1, 3600, is_whole=False),
-    "max_megapixels": _number(0.01, 10_000, is_whole=False),
-    "runtime": _one_of(RUNTIMES),
-    "device": _device,
-    "top": _number(1, 10_000, is_whole=True),
-    "verify": _boolean,
-    "matcher": _matchers,
-    "second_look": _second_look,
-    "out": _path,
-    "against": _path,
-    "strictness": _one_of(STRICTNESSES),
-    "prefer": _texts,
-    "protect": _texts,
-    "quarantine": _text,
-    "link": _one_of(LINKS),
-    "tag": _tag,
-    "check": _one_of(CHECKS),
-    "price_per_gb": _number(0, 1_000, is_whole=False),
-    "json": _boolean,
+    "index": parse_path,
+    "model": parse_models,
+    "workers": parse_number(1, 1024, is_whole=True),
+    "max_requests_per_second": parse_number(0.1, 100_000, is_whole=False),
+    "account_url": parse_text,
+    "include": parse_texts,
+    "exclude": parse_texts,
+    "since": parse_moment,
+    "watch": parse_boolean,
+    "interval": parse_number(1, 604_800, is_whole=False),
+    "relist_interval": parse_number(1, 31_536_000, is_whole=False),
+    "event_queue": parse_texts,
+    "change_feed": parse_boolean,
+    "preview_size": parse_number(160, 4096, is_whole=True),
+    "image_timeout": parse_number(1, 3600, is_whole=False),
+    "max_megapixels": parse_number(0.01, 10_000, is_whole=False),
+    "runtime": parse_one_of(RUNTIMES),
+    "device": parse_device,
+    "top": parse_number(1, 10_000, is_whole=True),
+    "verify": parse_boolean,
+    "matcher": parse_matchers,
+    "second_look": parse_second_look,
+    "out": parse_path,
+    "against": parse_path,
+    "strictness": parse_one_of(STRICTNESSES),
+    "prefer": parse_texts,
+    "protect": parse_texts,
+    "quarantine": parse_text,
+    "link": parse_one_of(LINKS),
+    "tag": parse_tag,
+    "check": parse_one_of(CHECKS),
+    "price_per_gb": parse_number(0, 1_000, is_whole=False),
+    "json": parse_boolean,
 }
 
 SETTING_NAMES = tuple(one.name for one in fields(Settings) if one.name in _PARSERS)
@@ -371,7 +238,7 @@ def _parse(key: str, value: object, origin: str, file: Path | None = None) -> An
         raise UsageError(f"There is no setting {key!r} {where}.", remedy)
     try:
         return parser(value)
-    except _Invalid as invalid:
+    except Invalid as invalid:
         raise UsageError(
             f"{origin} is {_shown(value)}, which is not possible.", f"It must be {invalid}."
         ) from None

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.config import (
-    MATCHERS,
-    RUNTIMES,
-    SETTING_NAMES,
-    STRICTNESSES,
-    Choice,
-    Settings,
-    load_settings,
-)
+from cli.config import SETTING_NAMES, Settings, load_settings
+from cli.setting_values import MATCHERS, RUNTIMES, STRICTNESSES, Choice
 from indexer.embedders.registry import RUNTIMES as KNOWN_RUNTIMES
 from storage.errors import UsageError
 from verify.calibration import Strictness
