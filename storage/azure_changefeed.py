@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from storage.azure_account import AzureContainer, client_options
-from storage.azure_events import changed_names
+from storage.azure_events import changed_names, happened_before
 from storage.azure_faults import error_code, first_line
 from storage.changes import Changes
 from storage.errors import CredentialsError, SourceNotFound, SourceUnavailable, UsageError
 
 FEED_CONTAINER = "$blobchangefeed"
 _MOST_EVENTS = 4096
-# The feed is written by the hour, minutes late; what is told twice costs a request for each name.
-_OVERLAP = timedelta(hours=1)
+# Between this machine's clock and the service's.
+_CLOCKS_APART = timedelta(minutes=5)
 
 
 class ChangeFeed:
@@ -24,7 +24,7 @@ class ChangeFeed:
 
     Args:
         container: any container of the account, with its client.
-        since: events from the hour before this time on are told.
+        since: what happened before is not told; a listing that begins now shows it.
 
     Raises:
         UsageError: the package for change feeds is not installed.
@@ -44,7 +44,7 @@ class ChangeFeed:
         self._feed: Any = ChangeFeedClient(
             url, credential=container.service.credential, **client_options(url)
         )
-        self._since = since - _OVERLAP
+        self._since = since.astimezone(UTC) - _CLOCKS_APART
         self._token = ""
 
     @property
@@ -76,7 +76,9 @@ class ChangeFeed:
                 f"{self.what} cannot be read ({type(error).__name__}: {error}).",
                 "It is asked again later.",
             ) from error
-        names = dict.fromkeys(name for event in events for name in changed_names(event))
+        # The SDK begins with the hour.
+        recent = [event for event in events if not happened_before(event, self._since)]
+        names = dict.fromkeys(name for event in recent for name in changed_names(event))
         return Changes(tuple(names), len(events), receipt=token if events else "")
 
     def confirm(self, changes: Changes) -> None:

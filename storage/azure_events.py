@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,6 +57,17 @@ def changed_names(event: Mapping[str, Any]) -> tuple[str, ...]:
             *names,
         ]
     return tuple(dict.fromkeys(names))
+
+
+def happened_before(event: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether the event says so of itself; one that does not say when it was may be recent."""
+    try:
+        found = datetime.fromisoformat(str(event.get("eventTime", "")))
+    except ValueError:
+        return False
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return found < moment
 
 
 def _readings(message: str) -> Iterator[str]:

@@ -61,8 +61,11 @@ class FeedServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/acme"
 
-    def add(self, hour: str, names: Sequence[str], shard: int = 0) -> None:
-        """Events of these blobs of the container photos, in an hour as `2024/05/01/1800`.
+    def add(
+        self, hour: str, names: Sequence[str], shard: int = 0, at: str = "18:30:00.0000000Z"
+    ) -> None:
+        """Events of these blobs of the container photos, in an hour as `2024/05/01/1800`, and at
+        a time of that day.
 
         What there is already of that hour and shard grows by a block.
         """
@@ -75,7 +78,7 @@ class FeedServer(ThreadingHTTPServer):
             known["chunkFilePaths"].append(path)
         self.files[segment] = json.dumps({**known, "version": 0, "status": "Finalized"}).encode()
         chunk = f"{log}00000.avro"
-        self.files[chunk] = self.files.get(chunk, _header()) + _block(names)
+        self.files[chunk] = self.files.get(chunk, _header()) + _block(names, at)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -168,17 +171,17 @@ def _header() -> bytes:
     return out.getvalue()
 
 
-def _block(names: Sequence[str]) -> bytes:
-    rows = b"".join(_event(name) for name in names)
+def _block(names: Sequence[str], at: str) -> bytes:
+    rows = b"".join(_event(name, at) for name in names)
     return _long(len(names)) + _long(len(rows)) + rows + _SYNC
 
 
-def _event(name: str) -> bytes:
+def _event(name: str, at: str) -> bytes:
     texts = (
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/acme",
         f"/blobServices/default/containers/photos/blobs/{name}",
         "BlobCreated",
-        "2024-05-01T18:30:00.0000000Z",
+        f"2024-05-01T{at}",
         f"id of {name}",
         "0x8D4BCC2E4835CD0",
     )

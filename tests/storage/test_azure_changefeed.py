@@ -38,11 +38,13 @@ def names(feed: ChangeFeed) -> list[str]:
     return [name.removeprefix("az://acme/photos/") for name in found]
 
 
-def test_events_since_the_hour_before_are_told_once(server, feed):
-    server.add("2024/05/01/1500", ["long ago.jpg"])
-    server.add("2024/05/01/1700", ["a.jpg"])
+def test_what_happened_since_then_is_told_once(server, feed):
+    server.add("2024/05/01/1700", ["the hour before.jpg"], at="17:59:00Z")
+    server.add("2024/05/01/1800", ["before.jpg"], at="18:14:00.0000000Z")
+    # The two clocks may differ by a few minutes.
+    server.add("2024/05/01/1800", ["just before.jpg"], at="18:18:00.0000000Z")
     server.add("2024/05/01/1800", ["b.jpg", "c d.jpg"])
-    assert sorted(names(feed)) == ["a.jpg", "b.jpg", "c d.jpg"]
+    assert sorted(names(feed)) == ["b.jpg", "c d.jpg", "just before.jpg"]
     assert names(feed) == []
 
 
