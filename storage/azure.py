@@ -12,7 +12,6 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import PipelineResponse
-from azure.storage.blob import BlobProperties
 from urllib3.exceptions import HTTPError
 
 from storage.azure_account import AzureContainer
@@ -25,6 +24,7 @@ from storage.azure_faults import (
     passing_fault,
     reading_error,
 )
+from storage.azure_listing import ListedBlob, UnreadablePage, from_properties, parse_page
 from storage.blob import Blob, looks_like_image
 from storage.errors import BlobChanged, BlobUnreadable, ListingExpired, SourceNotFound
 from storage.rate_limit import RateLimiter
@@ -37,9 +37,6 @@ _PIECE = 1 << 18
 _FIRST_CONTACT_SECONDS = 20.0
 # A deadline must leave large blobs the time they take at this rate.
 _SLOWEST_BYTES_PER_SECOND = 250_000
-_ARCHIVED = "archived: rehydrate it to read it"
-_REHYDRATING = "archived and being rehydrated: try again when that is done"
-_UNSPEAKABLE = "named with . or .. between slashes, which every HTTP client takes out: rename it"
 
 
 class _BodyTaken(Exception):
@@ -47,7 +44,8 @@ class _BodyTaken(Exception):
 
     Of a body that breaks off, the SDK throws away what came and repeats the request up to three
     times on its own, past the rate limit and the deadline. So the body is read in its response
-    hook, where the rest can be asked for by range, and the SDK never sees it.
+    hook, where the rest can be asked for by range, and the SDK never sees it. Pages of a listing
+    are taken likewise, for `storage.azure_listing` to read.
     """
 
 
@@ -178,14 +176,18 @@ class AzureSource:
     def _page(self, marker: str, is_carried_on: bool, size: int, _deadline: float) -> BlobPage:
         with self._guard:
             self._traffic.list_requests += 1
+        taken: list[bytes] = []
         try:
             pages: Any = self._client.list_blobs(
                 name_starts_with=f"{self._prefix}/" if self._prefix else None,
                 # Folders of a hierarchical namespace are told from empty blobs by it.
                 include=["metadata"],
                 results_per_page=size,
+                raw_response_hook=partial(_take_page, taken),
             ).by_page(marker or None)
-            listed: list[BlobProperties] = [*next(pages, ())]
+            next(pages, None)
+        except _BodyTaken:
+            pass
         except AzureError as error:
             self._raise_if_passing(error, self.uri)
             if is_carried_on and isinstance(error, HttpResponseError) and error.status_code == 400:
@@ -193,13 +195,14 @@ class AzureSource:
                     f"The listing of {self.uri} cannot be carried on.", "It is begun again."
                 ) from error
             raise listing_error(error, self.uri) from error
+        try:
+            listed, following = parse_page(taken[0] if taken else b"")
+        except UnreadablePage as error:
+            raise PassingFault(str(error)) from error
         self._was_answered = True
         blobs = [
-            self._blob(properties)
-            for properties in listed
-            if looks_like_image(properties.name) and not _is_folder(properties)
+            self._blob(one) for one in listed if looks_like_image(one.name) and not one.is_folder
         ]
-        following = str(pages.continuation_token or "")
         return BlobPage(blobs, following, is_last=not following)
 
     def _properties(self, uri: str, name: str, _deadline: float) -> Blob | None:
@@ -212,7 +215,8 @@ class AzureSource:
                 return None
             self._raise_if_passing(error, uri)
             raise reading_error(error, uri, has_read_others=self._has_read) from error
-        return None if _is_folder(properties) else self._blob(properties)
+        found = from_properties(properties)
+        return None if found.is_folder else self._blob(found)
 
     def _read_rest(self, blob: Blob, received: bytearray, deadline: float) -> None:
         """One request for what is missing, appended to `received`."""
@@ -293,30 +297,21 @@ class AzureSource:
             raise ValueError(f"{uri} is not in {self._root}")
         return uri[len(self._root) :]
 
-    def _blob(self, properties: BlobProperties) -> Blob:
-        md5 = properties.content_settings.content_md5
+    def _blob(self, found: ListedBlob) -> Blob:
         return Blob(
-            uri=self._root + properties.name,
-            size=properties.size,
-            etag=str(properties.etag).strip('"'),
-            last_modified=properties.last_modified.timestamp(),
-            content_md5=bytes(md5) if md5 else None,
-            refusal=_refusal(properties),
+            uri=self._root + found.name,
+            size=found.size,
+            etag=found.etag,
+            last_modified=found.last_modified,
+            content_md5=found.content_md5,
+            refusal=found.refusal,
         )
 
 
-def _is_folder(properties: BlobProperties) -> bool:
-    metadata = properties.metadata or {}
-    return str(metadata.get("hdi_isfolder", "")).lower() == "true"
-
-
-def _refusal(properties: BlobProperties) -> str:
-    if not {".", ".."}.isdisjoint(properties.name.split("/")):
-        # `a/../b.jpg` would be asked for as `b.jpg`.
-        return _UNSPEAKABLE
-    if str(properties.blob_tier or "").lower() != "archive":
-        return ""
-    return _REHYDRATING if properties.archive_status else _ARCHIVED
+def _take_page(taken: list[bytes], answer: PipelineResponse[Any, Any]) -> None:
+    if answer.http_response.status_code == 200:
+        taken.append(answer.http_response.body())
+        raise _BodyTaken
 
 
 def _why_broken(error: Exception) -> str:
