@@ -118,7 +118,7 @@ def begin_listings(
 
     Args:
         wanted: one for each source of the run.
-        oldest: listings begun before are not carried on.
+        oldest: listings begun before are not carried on by anybody.
     """
     by_source = {listing.source: listing for listing in wanted}
     carried_on: dict[str, Listing] = {}
@@ -126,7 +126,7 @@ def begin_listings(
         new = by_source.get(old.source)
         if new is not None and old.scope == new.scope and old.begun_at >= oldest:
             carried_on[old.source] = old
-        elif any(_overlap(old.source, listing.source) for listing in wanted):
+        elif old.begun_at < oldest or any(_overlap(old.source, one.source) for one in wanted):
             drop_listing(txn, databases, old.source)
     for listing in wanted:
         if listing.source not in carried_on:

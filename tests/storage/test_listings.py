@@ -92,6 +92,15 @@ def test_a_listing_beside_stays(catalog):
     assert list(catalog.listed_pages(PHOTOS)) == []
 
 
+def test_a_listing_that_nobody_came_back_to_goes_when_it_is_too_old(catalog):
+    catalog.begin_listings([Listing(PHOTOS, "all", 1.0)], oldest=0.0)
+    keep(catalog, page(1, ["a"]))
+    catalog.begin_listings([Listing("/photos", "all", 9.0)], oldest=1.0)
+    assert len(list(catalog.listed_pages(PHOTOS))) == 1
+    catalog.begin_listings([Listing("/photos", "all", 9.0)], oldest=2.0)
+    assert list(catalog.listed_pages(PHOTOS)) == []
+
+
 def test_pages_survive_the_process(tmp_path):
     with Catalog.open_writer(tmp_path) as catalog:
         catalog.begin_listings([Listing(PHOTOS, "all", 1.0)], oldest=0.0)
