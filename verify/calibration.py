@@ -39,6 +39,9 @@ class Thresholds:
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
         min_translucency: correlation from which on the picture shows through a veil.
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
+        min_thin_veil, max_worst_in_veil: correlation from which on a veil is so thin that texture
+            outweighs it, and `max_worst_place` for such ones.
+        max_solid_veil: `max_solid_share` for a veil: letters, not a light or a shadow.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -55,7 +58,9 @@ class Thresholds:
         min_overlay_side: longer side of the grid on which letters can be told from a thing that
             was moved or painted away, pixels.
         min_overlay_share, max_overlay_share: what the changed places may cover.
-        min_overlay_extent: longer side of the changed places over the frame.
+        min_overlay_extent: longer side of the changed places over the frame; of letters, that of
+            the longest line.
+        max_beside: of letters, the share that stands in no line: specks are no letters.
         max_paper: how much of the clean picture is like paper.
         max_paper_around: the same around the changed places.
         min_print_side: longer side of the grid on which print may be compared, pixels: on fewer,
@@ -84,6 +89,9 @@ class Thresholds:
     max_opposed_faint: float = 0.12
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.30
+    min_thin_veil: float = 0.80
+    max_worst_in_veil: float = 0.85
+    max_solid_veil: float = 0.40
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0
@@ -101,6 +109,7 @@ class Thresholds:
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
     min_overlay_extent: float = 0.30
+    max_beside: float = 0.30
     max_paper: float = 0.55
     max_paper_around: float = 0.57
     min_print_side: int = 360

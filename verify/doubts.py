@@ -95,8 +95,13 @@ def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
 def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
     if changes.translucency >= limits.min_translucency:
+        is_thin = changes.translucency >= limits.min_thin_veil
+        worst = limits.max_worst_in_veil if is_thin else limits.max_worst_place
         return (
             changes.opposed <= limits.max_opposed_in_veil
+            and changes.worst_place <= worst
+            and (is_thin or _stand_in_lines(changes, limits))
+            and changes.solid_share <= limits.max_solid_veil
             and limits.min_veil_kept <= changes.detail_kept <= limits.max_veil_kept
         )
     if changes.solid_share > limits.max_solid_share:
@@ -117,8 +122,15 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
 
 def _are_letters(changes: Changes, limits: Thresholds) -> bool:
     """True when the one shows strokes where the other shows the ground they stand on."""
+    if not _stand_in_lines(changes, limits):
+        return False
     kept, added = changes.detail_kept, changes.detail_added
     least = limits.min_plain_kept if added >= limits.min_letter_detail else limits.min_detail_kept
     is_busy = kept <= limits.max_busy_kept
     ratio = limits.min_busy_ratio if is_busy else limits.min_busiest_ratio
     return least <= kept <= limits.max_detail_kept and added >= ratio * kept
+
+
+def _stand_in_lines(changes: Changes, limits: Thresholds) -> bool:
+    """False for what is strewn over the picture, or stands in it here and there."""
+    return changes.line_extent >= limits.min_overlay_extent and changes.beside <= limits.max_beside

@@ -128,6 +128,8 @@ def measurements(evidence: Evidence) -> dict[str, float]:
         "paper": changes.paper,
         "paper_around": changes.paper_around,
         "extent": changes.extent,
+        "line_extent": changes.line_extent,
+        "beside": changes.beside,
         "places": float(changes.places),
         "overlay_on_a": 0.0 if changes.overlay_is_on_b else overlaid,
         "overlay_on_b": overlaid if changes.overlay_is_on_b else 0.0,

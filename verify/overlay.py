@@ -44,6 +44,8 @@ _PLAIN_VARIANCE = 100.0
 _MOST_SURPRISE = 9.0
 # Strokes of letters are thinner than this, as a share of the frame's longer side and in pixels.
 _SOLID, _SOLID_PIXELS = 0.022, 11
+# Longer side of a line of some length, for that of the frame.
+_SOME_LENGTH = 0.2
 # Mean detail in grey levels of a plain wall.
 _DETAIL_FLOOR = 0.3
 _HOPELESS_AGREEMENT, _HOPELESS_WINDOW = 0.75, 0.60
@@ -66,6 +68,8 @@ class Changes:
         changed_share: unexplained pixels as a share of those compared.
         region_share: the places with a margin, as a share of the pixels compared.
         extent: longer side of the box around all places, as a share of the frame.
+        line_extent: the same of the largest line of places that stand close to each other.
+        beside: share of the changed pixels that are in no line of some length.
         overlay_is_on_b: True when b is the one with something laid over it.
         opposed: share of the surprise that is on the clean side, 0..0.5.
         worst_place: the same of the place where it is largest, small places left out, 0..1.
@@ -90,6 +94,8 @@ class Changes:
     changed_share: float = 0.0
     region_share: float = 0.0
     extent: float = 0.0
+    line_extent: float = 0.0
+    beside: float = 0.0
     overlay_is_on_b: bool = True
     opposed: float = 0.0
     worst_place: float = 0.0
@@ -113,7 +119,8 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     agreement, worst = residual.agreeing, 1.0
     if places.count:
         agreement = tile_agreement(residual.a, residual.b, mask & ~region, residual.noise).agreeing
-    worst = worst_window(residual.a, residual.b, mask & ~_line(region), residual.noise)
+    line = _line(region)
+    worst = worst_window(residual.a, residual.b, mask & ~line, residual.noise)
     if not places.count:
         return Changes(agreement, worst)
     compared = max(1, int(mask.sum()))
@@ -142,6 +149,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     drawn = _is_drawn(luminance(dirty))
     height, width = mask.shape
     left, top, right, bottom = places.box
+    line_extent, beside = _lines(line, changed)
     return Changes(
         agreement_elsewhere=agreement,
         worst_elsewhere=worst,
@@ -149,6 +157,8 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         changed_share=total / compared,
         region_share=float(region.sum()) / compared,
         extent=max((right - left) / width, (bottom - top) / height),
+        line_extent=line_extent,
+        beside=beside,
         overlay_is_on_b=on_b,
         opposed=opposed,
         worst_place=worst_place,
@@ -222,6 +232,18 @@ def _line(region: Mask) -> Mask:
         region.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
     )
     return np.asarray(closed > 0) | region
+
+
+def _lines(line: Mask, changed: Mask) -> tuple[float, float]:
+    """Longer side of the largest line for that of the frame, and what is in none of some length."""
+    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(line.astype(np.uint8))
+    height, width = line.shape
+    boxes = np.asarray(boxes)
+    extents = np.maximum(boxes[:, 2] / width, boxes[:, 3] / height)
+    pixels = np.bincount(np.asarray(labels)[changed], minlength=count)
+    extents[0] = 0.0
+    total = max(1, int(pixels.sum()))
+    return float(extents.max()), 1.0 - float(pixels[extents >= _SOME_LENGTH].sum()) / total
 
 
 def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool, float, float]:
