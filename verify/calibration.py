@@ -41,7 +41,10 @@ class Thresholds:
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
         min_thin_veil, max_worst_in_veil: correlation from which on a veil is so thin that texture
             outweighs it, and `max_worst_place` for such ones.
-        max_solid_veil: `max_solid_share` for a veil: letters, not a light or a shadow.
+        max_solid_veil, max_solid_long_veil: `max_solid_share` for a veil, and for one whose line is
+            at least `min_long_veil` of the frame: letters, not a light or a shadow.
+        min_tiles, min_tiled_extent, max_solid_tiles: places of a veil that stands all over the
+            picture in no lines, what they span, and `max_solid_share` for it.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -89,9 +92,14 @@ class Thresholds:
     max_opposed_faint: float = 0.12
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.30
-    min_thin_veil: float = 0.80
-    max_worst_in_veil: float = 0.85
-    max_solid_veil: float = 0.40
+    min_thin_veil: float = 0.84
+    max_worst_in_veil: float = 0.80
+    max_solid_veil: float = 0.25
+    min_long_veil: float = 0.50
+    max_solid_long_veil: float = 0.40
+    min_tiles: int = 8
+    min_tiled_extent: float = 0.60
+    max_solid_tiles: float = 0.05
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0

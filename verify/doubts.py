@@ -95,15 +95,7 @@ def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
 def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
     if changes.translucency >= limits.min_translucency:
-        is_thin = changes.translucency >= limits.min_thin_veil
-        worst = limits.max_worst_in_veil if is_thin else limits.max_worst_place
-        return (
-            changes.opposed <= limits.max_opposed_in_veil
-            and changes.worst_place <= worst
-            and (is_thin or _stand_in_lines(changes, limits))
-            and changes.solid_share <= limits.max_solid_veil
-            and limits.min_veil_kept <= changes.detail_kept <= limits.max_veil_kept
-        )
+        return _is_veil(changes, limits)
     if changes.solid_share > limits.max_solid_share:
         return (
             changes.textured_solid_share <= limits.max_textured_solid_share
@@ -117,6 +109,31 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
         changes.opposed <= limits.max_opposed
         and changes.worst_place <= limits.max_worst_place
         and _are_letters(changes, limits)
+    )
+
+
+def _is_veil(changes: Changes, limits: Thresholds) -> bool:
+    """True when letters that the picture shows through stand in a line, or all over it.
+
+    A light, a shadow or a part in another colour let the picture show through too.
+    """
+    is_thin = changes.translucency >= limits.min_thin_veil
+    worst = limits.max_worst_in_veil if is_thin else limits.max_worst_place
+    if not (
+        changes.opposed <= limits.max_opposed_in_veil
+        and changes.worst_place <= worst
+        and limits.min_veil_kept <= changes.detail_kept <= limits.max_veil_kept
+    ):
+        return False
+    if _stand_in_lines(changes, limits):
+        is_long = changes.line_extent >= limits.min_long_veil
+        solid = limits.max_solid_long_veil if is_long else limits.max_solid_veil
+        return changes.solid_share <= solid
+    return (
+        is_thin
+        and changes.places >= limits.min_tiles
+        and changes.extent >= limits.min_tiled_extent
+        and changes.solid_share <= limits.max_solid_tiles
     )
 
 
