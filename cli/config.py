@@ -90,6 +90,7 @@ class Settings:
         tag: name and value of the index tag that copies get.
         check: whether contents are read again before something is done, or only ETags compared.
         price_per_gb: what 2³⁰ stored bytes cost a month; None for the list price of cloud storage.
+        port: of this machine, for the review; 0 for any free one.
         json: print the result as JSON on standard output.
     """
 
@@ -126,6 +127,7 @@ class Settings:
     tag: tuple[str, str] = ("dedup", "delete")
     check: str = "content"
     price_per_gb: float | None = None
+    port: int = 0
     json: bool = False
 
 
@@ -162,6 +164,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "tag": parse_tag,
     "check": parse_one_of(CHECKS),
     "price_per_gb": parse_number(0, 1_000, is_whole=False),
+    "port": parse_number(0, 65_535, is_whole=True),
     "json": parse_boolean,
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, doctor, index, info, models, query, resolve, undo
+from cli import apply, doctor, index, info, models, query, resolve, review, undo
 from cli.errors import DedupGroup
 
 app = typer.Typer(
@@ -54,6 +54,7 @@ def _options(
 index.register(app)
 query.register(app)
 resolve.register(app)
+review.register(app)
 apply.register(app)
 undo.register(app)
 info.register(app)

@@ -54,7 +54,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "tag": "copy=yes", "check": "etag", "price_per_gb": "0.02",
         "second_look": "loftr=w.ckpt", "include": "*.jpg", "exclude": "thumbs/",
         "since": "2024-05-31", "watch": "true", "interval": "60", "relist_interval": "3600",
-        "event_queue": "https://a.queue.core.windows.net/q", "change_feed": "true",
+        "event_queue": "https://a.queue.core.windows.net/q", "change_feed": "true", "port": "8080",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

@@ -12,7 +12,7 @@ from cli.main import app
 
 COMMANDS = [
     [], ["index"], ["query"], ["resolve"], ["info"], ["doctor"],
-    ["models"], ["models", "list"], ["models", "fetch"],
+    ["review"], ["models"], ["models", "list"], ["models", "fetch"],
 ]  # fmt: skip
 
 

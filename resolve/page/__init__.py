@@ -1,0 +1,1 @@
+"""What people look at: the parts that the report and the review share."""

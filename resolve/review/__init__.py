@@ -1,0 +1,1 @@
+"""`dedup review`: going through the groups by keyboard, on a page that this machine serves."""

@@ -1,0 +1,207 @@
+"""decisions.jsonl as the review writes it: a line is on the disk before the page says "saved".
+
+Lines are added at the end. Undoing takes the lines of the last entry out again, in a new file that
+takes the old one's place; what others wrote stays as it is, letter by letter.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from resolve.decisions import Decisions, read_decisions
+from storage.errors import IndexLocked, IndexStorageError
+
+BY = "dedup review"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """This picture stays."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """These two are different pictures."""
+
+    a: str
+    b: str
+
+
+Decision = Kept | Apart
+
+
+class DecisionsFile:
+    """The file, of which this process is the only writer. Safe in several threads. Use `open`.
+
+    Args:
+        path: it need not exist.
+        others: files that are read too and never written.
+    """
+
+    def __init__(self, path: Path, others: Sequence[Path] = ()) -> None:
+        self.path = path
+        self._others = tuple(others)
+        self._guard = threading.Lock()
+        self._known = read_decisions(path, *self._others)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, others: Sequence[Path] = ()) -> Iterator[DecisionsFile]:
+        """The file, until the end of the block.
+
+        Raises:
+            IndexLocked: another review writes to it.
+            UsageError: a line is no decision.
+            IndexStorageError: the folder cannot be written to.
+        """
+        with _faults(path):
+            descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            with _faults(path):
+                if not os.access(path.parent, os.W_OK):
+                    raise PermissionError(13, "not permitted")
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise IndexLocked(
+                        f"Another review writes to {path}.", "Close it, or go on in its page."
+                    ) from error
+            yield cls(path, others)
+        finally:
+            os.close(descriptor)
+
+    @property
+    def known(self) -> Decisions:
+        """All that hold now, those of the other files too."""
+        return self._known
+
+    def is_known(self, decision: Decision) -> bool:
+        """Whether somebody decided so before."""
+        if isinstance(decision, Kept):
+            return bytes.fromhex(decision.digest) in self._known.keep
+        low, high = sorted((bytes.fromhex(decision.a), bytes.fromhex(decision.b)))
+        return (low, high) in self._known.not_same
+
+    def add(self, decisions: Sequence[Decision], group: str) -> int:
+        """Write those that are new, to be undone together; how many there were.
+
+        Raises:
+            IndexStorageError: full, read-only or faulty. Nothing was decided then.
+        """
+        with self._guard:
+            new = [decision for decision in decisions if not self.is_known(decision)]
+            if new:
+                note = {
+                    "by": BY,
+                    "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "group": group,
+                    "entry": secrets.token_hex(6),
+                }
+                lines = "".join(json.dumps(_row(decision) | note) + "\n" for decision in new)
+                with _faults(self.path):
+                    self._append(lines.encode())
+                self._known = read_decisions(self.path, *self._others)
+            return len(new)
+
+    def undo(self) -> str | None:
+        """Take back what was written last by a review; the group it was about, None for nothing.
+
+        Raises:
+            IndexStorageError: full, read-only or faulty. Nothing was taken back then.
+        """
+        with self._guard:
+            with _faults(self.path):
+                lines = self.path.read_bytes().splitlines(keepends=True) if self._exists else []
+                notes = [_note(line) for line in lines]
+                last = next((note for note in reversed(notes) if note is not None), None)
+                if last is None:
+                    return None
+                entry, group = last
+                self._replace(
+                    b"".join(
+                        line
+                        for line, note in zip(lines, notes, strict=True)
+                        if note is None or note[0] != entry
+                    )
+                )
+            self._known = read_decisions(self.path, *self._others)
+            return group
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a review has written something that stands."""
+        if not self._exists:
+            return False
+        with _faults(self.path):
+            return any(_note(line) is not None for line in self.path.read_bytes().splitlines())
+
+    @property
+    def _exists(self) -> bool:
+        return self.path.is_file()
+
+    def _append(self, lines: bytes) -> None:
+        with self.path.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    # Written by hand, without an end to the last line.
+                    lines = b"\n" + lines
+            try:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a line would be an error for every later resolve.
+                os.truncate(self.path, size)
+                raise
+
+    def _replace(self, content: bytes) -> None:
+        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _row(decision: Decision) -> dict[str, str]:
+    if isinstance(decision, Kept):
+        return {"digest": decision.digest, "decision": "keep"}
+    return {"a": decision.a, "b": decision.b, "decision": "not_same"}
+
+
+def _note(line: bytes) -> tuple[str, str] | None:
+    """Entry and group of a line that a review wrote; None for others."""
+    if not line.strip():
+        return None
+    row: dict[str, Any] = json.loads(line)
+    if row.get("by") != BY or "entry" not in row:
+        return None
+    return str(row["entry"]), str(row.get("group", ""))
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexStorageError(
+            f"Decisions cannot be written to {path} ({error.strerror or error}).",
+            "Make the folder writable and free some space on its disk.",
+        ) from error
