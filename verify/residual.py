@@ -47,6 +47,10 @@ _QUANTISATION = 3.0
 # Deviations of the noise that the pixels of a small place have to be beyond what is allowed,
 # together. Of 3,060 copies, 10 had such a place; one digit of six pixels makes one.
 _SPECK = 15.0
+# Pixels across, around what clearly differs, in which smaller differences belong to it.
+_EDGE_OF_CLEAR = (13, 13)
+# Share of the frame below which nothing is laid over a picture, and no shape is told.
+_DESCRIBED = 0.002
 # A graded copy that ran into black or white has lost what the prediction has there.
 _CLIPPING_ALLOWANCE = 12.0
 _GRADED = 4.0
@@ -125,11 +129,7 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     slope = np.asarray(cv2.dilate(steepest, _THREE), dtype=np.float32)
     noise, misalignment = _noise(difference, slope, mask)
     chroma = _Chroma.of(grading, mask_u8, blur)
-    allowed = np.asarray(
-        cv2.addWeighted(slope, misalignment, slope, 0.0, _NOISE_FACTOR * noise + _QUANTISATION),
-        dtype=np.float32,
-    )
-    unexplained = _unexplained(pair, grading, difference, allowed, chroma, _SPECK * noise)
+    unexplained = _unexplained(pair, grading, _Left(difference, slope, noise, misalignment), chroma)
     tiles = tile_agreement(left, right, mask, noise)
     is_plain = tiles.textured < max(_TEXTURED_TILES, _TEXTURED_SHARE * tiles.total)
     return Residual(
@@ -149,37 +149,61 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     )
 
 
-def _unexplained(
-    pair: AlignedPair,
-    grading: Grading,
-    difference: F32,
-    allowed: F32,
-    chroma: _Chroma,
-    speck: float,
-) -> Mask:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Left:
+    """What is left of the difference, and how well the two meet.
+
+    Attributes:
+        difference: of the luminance, float32 (h, w).
+        slope: the range around a pixel, float32 (h, w).
+        noise: see `Residual`.
+        misalignment: how much of the range the difference takes where there is detail.
+    """
+
+    difference: F32
+    slope: F32
+    noise: float
+    misalignment: float
+
+    def beyond(self, misalignment: float, more: F32 | float = 0.0) -> F32:
+        """What noise and such a misalignment do not explain, float32 (h, w), mostly below 0."""
+        allowed = cv2.addWeighted(
+            self.slope, misalignment, self.slope, 0.0, _NOISE_FACTOR * self.noise + _QUANTISATION
+        )
+        return np.asarray(self.difference - allowed - more, dtype=np.float32)
+
+
+def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: _Chroma) -> Mask:
     """Where the two differ by more than what is allowed, bool (h, w).
 
-    Places of two by two pixels count, and smaller ones that differ by a lot: one digit of a date
-    in the corner of a small picture.
-
-    Args:
-        difference: between the two, float32 (h, w).
-        allowed: what noise and misalignment explain of it, float32 (h, w).
-        speck: sum of what is left of the pixels of a small place that counts, grey levels.
+    What is laid over a picture is told by its shape, for which a pixel more or less counts: it is
+    seen where half a pixel of misalignment cannot explain it. Where the two meet better than that,
+    smaller differences count too, but for those at its edges: one digit of a date in the corner.
     """
     mask = pair.mask
-    beyond = (difference > allowed) & mask
-    if beyond.any():
+    more: F32 | float = 0.0
+    if chroma.is_off.any() or ((left.beyond(left.misalignment) > 0) & mask).any():
         # What else there is to allow for is worked out for those that need it.
-        allowed = np.asarray(cv2.add(allowed, chroma.allowance()), dtype=np.float32)
+        more = chroma.allowance()
         if grading.change > _GRADED:
-            allowed = np.asarray(allowed) + _CLIPPING_ALLOWANCE * _clipped(pair)
-        beyond = (difference > allowed) & mask
-    unexplained = beyond | (chroma.is_other & mask)
-    if not unexplained.any():
-        return unexplained
-    opened = np.asarray(cv2.morphologyEx(unexplained.astype(np.uint8), cv2.MORPH_OPEN, _TWO) > 0)
-    return opened | _specks(np.where(beyond, difference - allowed, 0.0), mask, speck)
+            more = more + _CLIPPING_ALLOWANCE * _clipped(pair)
+    clear = _opened(((left.beyond(_MISALIGNMENT, more) > 0) | chroma.is_other) & mask)
+    excess = left.beyond(left.misalignment, more)
+    specks = _specks(np.maximum(excess, 0.0), mask, _SPECK * left.noise)
+    faint = _opened((excess > 0) & mask) | specks | (chroma.is_off & mask)
+    if not faint.any():
+        return clear
+    if int(clear.sum()) < _DESCRIBED * int(mask.sum()):
+        return clear | faint
+    around = np.asarray(cv2.dilate(clear.astype(np.uint8), np.ones(_EDGE_OF_CLEAR, np.uint8)) > 0)
+    return clear | (faint & ~around)
+
+
+def _opened(places: Mask) -> Mask:
+    """Without what is smaller than two by two pixels."""
+    if not places.any():
+        return places
+    return np.asarray(cv2.morphologyEx(places.astype(np.uint8), cv2.MORPH_OPEN, _TWO) > 0)
 
 
 def _specks(excess: F32, mask: Mask, least: float) -> Mask:
@@ -194,8 +218,7 @@ def _specks(excess: F32, mask: Mask, least: float) -> Mask:
     if count == 1:
         return np.zeros(mask.shape, dtype=bool)
     labels = np.asarray(labels)
-    total = np.bincount(labels.ravel(), excess.ravel(), minlength=count)
-    counts = total >= least
+    counts = np.bincount(labels.ravel(), excess.ravel(), minlength=count) >= least
     counts[0] = False
     return np.asarray(cv2.dilate(counts[labels].astype(np.uint8), _THREE) > 0) & mask
 
@@ -239,11 +262,14 @@ class _Chroma:
 
     Attributes:
         is_other: bool (h, w), where the colour is another one.
+        is_off: bool (h, w), small places where it is slightly off: thin letters in another colour
+            and the same lightness.
         planes: red and blue of the one, then of the other, float32 (h / 2, w / 2).
         is_graded: tone or colour were changed.
     """
 
     is_other: Mask
+    is_off: Mask
     planes: tuple[tuple[F32, F32], tuple[F32, F32]]
     is_graded: bool
 
@@ -258,10 +284,9 @@ class _Chroma:
             dtype=np.float32,
         )
         nowhere = np.zeros(mask.shape, dtype=bool)
-        planes = (one, other)
         least = _COLOUR_TOLERANCE if grading.is_graded else _SMALL_COLOUR
         if cv2.norm(distance, cv2.NORM_INF) <= least:
-            return cls(nowhere, planes, grading.is_graded)
+            return cls(nowhere, nowhere, (one, other), grading.is_graded)
         # Chroma is coarse: what lies beyond the shared frame bleeds in.
         inner = np.asarray(
             cv2.erode(
@@ -270,21 +295,21 @@ class _Chroma:
                 borderType=cv2.BORDER_CONSTANT,
                 borderValue=0,
             )
+            > 0
         )
-        median = _quantile(distance[inner > 0], 0.5)
-        tolerance = max(_COLOUR_TOLERANCE, _COLOUR_NOISE_FACTOR * median)
-        wrong = ((distance > tolerance) & (inner > 0)).astype(np.uint8)
-        wrong = np.asarray(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _TWO), dtype=np.uint8)
+        median = _COLOUR_NOISE_FACTOR * _quantile(distance[inner], 0.5)
+        is_other = _opened((distance > max(_COLOUR_TOLERANCE, median)) & inner)
+        is_off = np.zeros(inner.shape, dtype=bool)
         if not grading.is_graded:
-            # Thin letters in another colour and the same lightness.
-            least = max(_SMALL_COLOUR, _COLOUR_NOISE_FACTOR * median)
-            allowed = least + _COLOUR_BLEEDING * _steepest([*one, *other])
-            excess = np.maximum(distance - allowed, 0.0)
-            wrong |= _specks(excess, inner > 0, _COLOUR_SPECK).view(np.uint8)
-        if not wrong.any():
-            return cls(nowhere, planes, grading.is_graded)
-        full = cv2.resize(wrong, (width, height), interpolation=cv2.INTER_NEAREST)
-        return cls(np.asarray(full) > 0, planes, grading.is_graded)
+            bleeding = _COLOUR_BLEEDING * _steepest([*one, *other])
+            excess = np.asarray(distance - max(_SMALL_COLOUR, median) - bleeding, np.float32)
+            is_off = _specks(np.maximum(excess, 0.0), inner, _COLOUR_SPECK)
+        return cls(
+            _enlarged(is_other, (width, height)),
+            _enlarged(is_off, (width, height)),
+            (one, other),
+            grading.is_graded,
+        )
 
     def allowance(self) -> F32:
         """Grey levels by which the lightness of a colour may be off, float32 (h, w)."""
@@ -298,6 +323,11 @@ class _Chroma:
             cv2.resize(np.asarray(doubtful), (width, height), interpolation=cv2.INTER_LINEAR),
             dtype=np.float32,
         )
+
+
+def _enlarged(places: Mask, size: tuple[int, int]) -> Mask:
+    full = cv2.resize(places.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(full > 0)
 
 
 def _steepest(planes: Sequence[F32]) -> F32:

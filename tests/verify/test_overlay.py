@@ -149,6 +149,8 @@ def test_another_picture_agrees_nowhere() -> None:
         ({"region_share": 0.6}, "too much of the picture changed"),
         ({"changed_share": 0.003}, "a small detail changed"),
         ({"extent": 0.2}, "a small detail changed"),
+        ({"line_extent": 0.2}, "something changed in the picture"),
+        ({"beside": 0.4}, "something changed in the picture"),
     ],
 )
 def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt: str) -> None:
@@ -159,6 +161,7 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         changed_share=0.02,
         region_share=0.05,
         extent=0.5,
+        line_extent=0.5,
         opposed=0.05,
         worst_place=0.1,
         detail_kept=1.0,
@@ -167,3 +170,44 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         paper_around=0.2,
     )
     assert doubt_in_overlay(replace(letters, **changed), LIMITS) == doubt
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_veil"),
+    [
+        ({}, True),
+        ({"worst_place": 0.9}, False),
+        ({"line_extent": 0.2, "beside": 1.0}, False),
+        # All over the picture, in no lines.
+        ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 15}, True),
+        ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 3}, False),
+        ({"line_extent": 0.2, "beside": 1.0, "extent": 0.4, "places": 15}, False),
+        # A light or a shadow.
+        ({"solid_share": 0.6}, False),
+        ({"solid_share": 0.35}, False),
+        ({"solid_share": 0.35, "line_extent": 0.6}, True),
+        # Hardly to be seen through, and then it has to be on one side.
+        ({"translucency": 0.6}, False),
+        ({"translucency": 0.6, "worst_place": 0.2}, True),
+    ],
+)
+def test_letters_that_the_picture_shows_through_are_a_veil_and_a_light_is_none(
+    changed: dict[str, float], is_veil: bool
+) -> None:
+    letters = Changes(
+        agreement_elsewhere=1.0,
+        worst_elsewhere=1.0,
+        places=4,
+        changed_share=0.02,
+        region_share=0.05,
+        extent=0.45,
+        line_extent=0.45,
+        opposed=0.15,
+        worst_place=0.5,
+        translucency=0.9,
+        detail_kept=1.0,
+        detail_added=1.2,
+        paper=0.3,
+        paper_around=0.2,
+    )
+    assert (doubt_in_overlay(replace(letters, **changed), LIMITS) == "") is is_veil
