@@ -93,7 +93,7 @@ class Thresholds:
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.30
     min_thin_veil: float = 0.84
-    max_worst_in_veil: float = 0.80
+    max_worst_in_veil: float = 0.88
     max_solid_veil: float = 0.25
     min_long_veil: float = 0.50
     max_solid_long_veil: float = 0.40
