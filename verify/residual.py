@@ -45,8 +45,8 @@ _MISALIGNMENT, _LEAST_MISALIGNMENT = 0.6 / 2, 0.2 / 2
 _MEETING, _MEETING_FACTOR = 0.75, 3.0
 _QUANTISATION = 3.0
 # Deviations of the noise that the pixels of a small place have to be beyond what is allowed,
-# together. Of 3,060 copies, 10 had such a place; one digit of six pixels makes one.
-_SPECK = 15.0
+# together. Of 3,060 copies, 7 had such a place; one digit of seven pixels makes one.
+_SPECK = 20.0
 # Pixels across, around what clearly differs, in which smaller differences belong to it.
 _EDGE_OF_CLEAR = (13, 13)
 # Share of the frame below which nothing is laid over a picture, and no shape is told.
@@ -195,7 +195,7 @@ def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: _Chro
         return clear
     excess = left.beyond(left.misalignment, more)
     specks = _specks(np.maximum(excess, 0.0), mask, _SPECK * left.noise)
-    faint = _opened((excess > 0) & mask) | specks | (chroma.is_off & mask)
+    faint = specks | (chroma.is_off & mask)
     if not faint.any():
         return clear
     if int(clear.sum()) < _DESCRIBED * int(mask.sum()):
