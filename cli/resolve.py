@@ -180,7 +180,7 @@ def run(settings: Settings) -> None:
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)
         summary = write_lists(resolution, catalog, settings.out, effort)
-        report = write_report(resolution, catalog, settings.out, summary)
+        report = write_report(settings.out, catalog, summary)
     if settings.json:
         print_json(summary)
     else:

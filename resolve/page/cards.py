@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from resolve.page.images import IndexedImages
+from resolve.page.images import Images
 from resolve.page.placing import onto_keeper
 from resolve.page.text import shown_path
 from storage.records import ImageRecord, Metadata
@@ -66,7 +66,7 @@ class CardJson(TypedDict):
     more: int
 
 
-def card(row: Row, images: IndexedImages, preview_url: PreviewUrl, most_copies: int) -> CardJson:
+def card(row: Row, images: Images, preview_url: PreviewUrl, most_copies: int) -> CardJson:
     """The card of a group, its least certain copies first.
 
     Args:
@@ -106,7 +106,7 @@ def relations(row: Row) -> set[Relation]:
     return {Relation(member["relation"]) for member in row["members"]}
 
 
-def _copy(member: Row, keeper: Row, images: IndexedImages, preview_url: PreviewUrl) -> CopyJson:
+def _copy(member: Row, keeper: Row, images: Images, preview_url: PreviewUrl) -> CopyJson:
     return {
         **_image(member, images, preview_url),
         "relation": str(member["relation"]),
@@ -120,10 +120,10 @@ def _size(image: Row) -> tuple[int, int]:
     return int(image["width"]), int(image["height"])
 
 
-def _image(image: Row, images: IndexedImages, preview_url: PreviewUrl) -> ImageJson:
+def _image(image: Row, images: Images, preview_url: PreviewUrl) -> ImageJson:
     digest = str(image["digest"])
-    entry = images.blob(image["path"])
-    record = images.record(bytes.fromhex(digest))
+    content = bytes.fromhex(digest)
+    record = images.record(content)
     return {
         "path": shown_path(image["path"]),
         "digest": digest,
@@ -131,7 +131,7 @@ def _image(image: Row, images: IndexedImages, preview_url: PreviewUrl) -> ImageJ
         "height": int(image["height"]),
         "bytes": int(image["bytes"]),
         "format": shown_path(image["format"]),
-        "modified": None if entry is None else entry.last_modified,
+        "modified": images.modified(content, image["path"]),
         "facts": [] if record is None else _facts(record),
         "preview": preview_url(digest),
     }

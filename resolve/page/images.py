@@ -1,57 +1,79 @@
-"""What the index knows of an image by its content: its record, its preview, its files."""
+"""What the index knows of an image by its content: its record, its preview, dates of its files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import Protocol
 
 import cv2
 import numpy as np
+from PIL import Image
 
-from storage.catalog import Catalog
-from storage.records import BlobEntry, ImageRecord
+from storage.catalog_view import CatalogView
+from storage.records import ImageRecord
+
+
+class Images(Protocol):
+    """Answers by SHA-256; None for what has left the index."""
+
+    def record(self, digest: bytes) -> ImageRecord | None:
+        """The record."""
+
+    def preview(self, digest: bytes) -> bytes | None:
+        """A JPEG."""
+
+    def modified(self, digest: bytes, uri: str) -> float | None:
+        """When the file of that name and content was last modified, seconds since the epoch."""
 
 
 class IndexedImages:
     """Looks in the index first and then in the reference index, if there is one."""
 
-    def __init__(self, catalogs: Sequence[Catalog]) -> None:
-        self._catalogs = catalogs
+    def __init__(self, *catalogs: CatalogView) -> None:
+        self._catalogs: Sequence[CatalogView] = catalogs
 
     def record(self, digest: bytes) -> ImageRecord | None:
-        """The record; None when the image has left the index."""
-        for catalog in self._catalogs:
-            image_id = catalog.image_id(digest)
-            if image_id is not None:
-                try:
-                    return catalog.record(image_id)
-                except KeyError:
-                    continue
+        for catalog, image_id in self._holding(digest):
+            try:
+                return catalog.record(image_id)
+            except KeyError:
+                # Forgotten between the two questions.
+                continue
         return None
 
     def preview(self, digest: bytes) -> bytes | None:
-        """A JPEG; None when the image has left the index."""
+        for catalog, image_id in self._holding(digest):
+            try:
+                return catalog.preview(image_id)
+            except KeyError:
+                continue
+        return None
+
+    def modified(self, digest: bytes, uri: str) -> float | None:
+        for catalog, image_id in self._holding(digest):
+            for entry in catalog.blobs_of(image_id):
+                if entry.uri == uri:
+                    return entry.last_modified
+        return None
+
+    def _holding(self, digest: bytes) -> Iterator[tuple[CatalogView, int]]:
         for catalog in self._catalogs:
             image_id = catalog.image_id(digest)
             if image_id is not None:
-                try:
-                    return catalog.preview(image_id)
-                except KeyError:
-                    continue
-        return None
-
-    def blob(self, uri: str) -> BlobEntry | None:
-        """What is known of a file."""
-        found = (catalog.blob(uri) for catalog in self._catalogs)
-        return next((entry for entry in found if entry is not None), None)
+                yield catalog, image_id
 
 
 def smaller(preview: bytes, side: int, quality: int) -> bytes | None:
     """The preview as a JPEG whose longer side is at most `side`; None when it is damaged."""
-    content = np.frombuffer(preview, np.uint8)
+    try:
+        with Image.open(BytesIO(preview)) as opened:
+            is_long = max(opened.size) >= 2 * side
+    except OSError:
+        return None
     # Where a preview is twice as long as asked for, half of it is decoded at a third of the cost.
-    pixels = cv2.imdecode(content, cv2.IMREAD_REDUCED_COLOR_2)
-    if pixels is not None and max(pixels.shape[:2]) < side:
-        pixels = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    reading = cv2.IMREAD_REDUCED_COLOR_2 if is_long else cv2.IMREAD_COLOR
+    pixels = cv2.imdecode(np.frombuffer(preview, np.uint8), reading)
     if pixels is None:
         return None
     height, width = pixels.shape[:2]

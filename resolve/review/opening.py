@@ -63,7 +63,7 @@ def open_review(lists: Path, index: Path, against: Path | None = None) -> Iterat
         decided = Decided(decisions.known)
         groups = stack.enter_context(open_groups(lists, decided.saw))
         session = ReviewSession(
-            groups, IndexedImages(catalogs), decisions, decided, _decisions_in(lists)
+            groups, IndexedImages(*catalogs), decisions, decided, _decisions_in(lists)
         )
         yield OpenReview(session, len(groups), decisions.path)
 

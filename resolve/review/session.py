@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from resolve.decisions import Decisions
 from resolve.page.cards import CardJson, Row, card
 from resolve.page.groups_file import GroupsFile, Order
-from resolve.page.images import IndexedImages
+from resolve.page.images import Images
 from resolve.review.decisions_file import Apart, Decision, DecisionsFile, Kept
 from storage.errors import UsageError
 from verify.verdict import Relation
@@ -63,7 +63,7 @@ class ReviewSession:
     def __init__(
         self,
         groups: GroupsFile,
-        images: IndexedImages,
+        images: Images,
         decisions: DecisionsFile,
         decided: Decided,
         decisions_in_lists: int | None,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import SCHEMES, tab
+from tests.browser import SCHEMES, tab, until
 from tests.cli.helpers import (
     ROOT,
     Dedup,
@@ -87,9 +87,10 @@ def _walk_to(page: Page, name: str, copy: str = "") -> None:
     page.wait_for_selector("article")
     total = int(page.inner_text("#where").split(" of ")[1].split(",")[0])
     for place in range(total):
-        page.wait_for_function(
+        until(
+            page,
             "n => document.getElementById('where').textContent.startsWith(`Group ${n} of`)",
-            arg=place + 1,
+            place + 1,
         )
         if _heading(page) == name:
             break
@@ -104,7 +105,7 @@ def _walk_to(page: Page, name: str, copy: str = "") -> None:
 
 def _press_and_wait(page: Page, key: str, said: str) -> None:
     page.keyboard.press(key)
-    page.wait_for_function("t => document.getElementById('said').textContent === t", arg=said)
+    until(page, "t => document.getElementById('said').textContent === t", said)
 
 
 def test_what_is_decided_by_keyboard_survives_a_reload_and_the_next_resolve_obeys(
@@ -181,9 +182,7 @@ def test_a_copy_is_laid_on_the_keeper_where_it_belongs(
         _walk_to(page, "coffee.png", "coffee-flip.jpg")
         page.keyboard.press("4")
         page.wait_for_selector(".stack")
-        page.wait_for_function(
-            "[...document.querySelectorAll('.stack img')].every((image) => image.complete)"
-        )
+        until(page, "[...document.querySelectorAll('.stack img')].every((image) => image.complete)")
         # Mirrored where it should be, it differs from the keeper by little more than JPEG does.
         assert _mean_of(page.locator(".stack").screenshot()) < 40
         page.evaluate("document.querySelector('.stack .layer:last-child img').style.transform = ''")

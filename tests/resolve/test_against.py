@@ -80,7 +80,7 @@ class Against:
         wanted = ResolveOptions(**options)  # type: ignore[arg-type]
         resolution = resolve(self.catalog, candidates(told or {}), self.source, wanted)
         summary = write_lists(resolution, self.catalog, self.out)
-        write_report(resolution, self.catalog, self.out, summary)
+        write_report(self.out, self.catalog, summary)
         return summary
 
     def groups(self) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def _serving(catalog: Catalog, folder: Path) -> Iterator[ReviewServer]:
     with DecisionsFile.open(folder / "decisions.jsonl") as decisions:
         decided = Decided(decisions.known)
         with open_groups(folder, decided.saw) as groups:
-            session = ReviewSession(groups, IndexedImages([catalog]), decisions, decided, 0)
+            session = ReviewSession(groups, IndexedImages(catalog), decisions, decided, 0)
             with ReviewServer(session) as server:
                 thread = threading.Thread(target=server.serve_forever, args=(0.01,))
                 thread.start()
