@@ -21,6 +21,7 @@ import numpy as np
 from resolve.groups import Links, covering_of, pools
 from search.candidates import CandidatePair
 from storage.records import ImageRecord
+from verify.doubts import NEITHER_COVERS
 from verify.verdict import Verdict
 
 # Pairs looked at together; in larger collections the neighbourhoods cut by a border are compared
@@ -137,7 +138,7 @@ class _Block:
         for pair in self._ahead(wanted):
             verdict = self._verdicts.verdict(*_ids(pair))
             self._covers.add(pair, verdict)
-            if not verdict.is_copy:
+            if not verdict.is_copy and verdict.reason != NEITHER_COVERS:
                 self._different.append(_ids(pair))
             yield pair
 

@@ -17,7 +17,7 @@ from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
 from verify.costs import PairClock, StageCosts
 from verify.coverage import FrameShare
-from verify.doubts import NO_TEXTURE, doubt_in_pixels, doubt_in_records
+from verify.doubts import NEITHER_COVERS, NO_TEXTURE, doubt_in_pixels, doubt_in_records
 from verify.enlargement import was_enlarged
 from verify.evidence import (
     Evidence,
@@ -152,8 +152,7 @@ class Verifier:
         pair = (a.record, b.record, evidence, frames, limits)
         a_covers_b, b_covers_a = _covers(*pair, by_a=True), _covers(*pair, by_a=False)
         if not a_covers_b and not b_covers_a:
-            doubt = "each shows something that the other does not"
-            return _different(doubt, evidence.transform, measured)
+            return _different(NEITHER_COVERS, evidence.transform, measured)
         relation, reason, extra = describe(a.record, b.record, evidence, frames)
         return Verdict(
             relation,

@@ -18,6 +18,8 @@ _PRINT = 0.70
 _SAME_FRAME = 0.985
 
 NO_TEXTURE = "too little texture to be sure"
+# The pixels agree: two crops of one picture, say.
+NEITHER_COVERS = "each shows something that the other does not"
 
 
 def doubt_in_records(a: ImageRecord, b: ImageRecord) -> str:

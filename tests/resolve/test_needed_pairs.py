@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -12,6 +13,7 @@ from resolve.needed_pairs import needed_pairs
 from search.candidates import CandidatePair
 from storage.records import ImageRecord
 from tests.resolve.invented import record
+from verify.doubts import NEITHER_COVERS
 from verify.verdict import Relation, Verdict
 
 COPY = Verdict(Relation.REENCODED, 0.99, True, True)
@@ -172,3 +174,13 @@ def test_two_heads_are_compared_whatever_the_pictures_under_them_said() -> None:
     pairs += [candidate(other, larger) for other in range(4, 12) for larger in (12, 13, 14)]
     sizes = of_sizes(1000, 700, 690, 680, *[900] * 8, *[2000] * 3)
     assert (0, 3) in run(told, pairs, sizes)
+
+
+def test_crops_that_show_each_a_part_of_their_own_are_of_no_different_pictures() -> None:
+    part = replace(OTHER, reason=NEITHER_COVERS)
+    told = Told({(0, 1): COVERED, (0, 2): COVERED, (1, 3): part, (2, 3): part, (0, 3): COVERED})
+    nearer = {(1, 3): 0.95, (2, 3): 0.94, (0, 3): 0.75}
+    # The frame around 4 makes it the larger one, and of its copies the head.
+    told.verdicts |= {(0, 4): COPY, (3, 4): part}
+    pairs = [candidate(a, b, nearer.get((a, b), 0.9)) for a, b in combinations(range(5), 2)]
+    assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680, 1100))
