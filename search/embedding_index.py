@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from search.hits import I64, Hits, joined, select
+from search.hits import I64, Hits, joined, prune, select
 from search.options import Reach
 from storage.records import F16, F32
 
@@ -43,6 +43,9 @@ class EmbeddingIndex(Protocol):
 
     def add(self, ids: I64, vectors: F16) -> None:
         """Add images: ids (n,), ascending and above the watermark; vectors (n, dimension)."""
+
+    def neighbours_together(self, ids: I64) -> I64:
+        """The same ids (n,), ordered so that those which search looks at together come together."""
 
     def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
         """The neighbours of each query that are within reach.
@@ -85,6 +88,10 @@ class ExactEmbeddingIndex:
         self._ids = np.concatenate([self._ids, ids])
         self._vectors = np.concatenate([self._vectors, vectors])
 
+    def neighbours_together(self, ids: I64) -> I64:
+        # Every image is compared with every other.
+        return ids
+
     def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
         starts = range(0, max(len(queries), 1), _QUERY_BLOCK)
         blocks = [slice(start, start + _QUERY_BLOCK) for start in starts]
@@ -113,24 +120,5 @@ class ExactEmbeddingIndex:
             ids = np.concatenate([ids, block_ids[columns]])
             found = np.concatenate([found, similarity[new_rows, columns]])
             if len(rows) > n * _SLACK:
-                rows, ids, found = _prune(rows, ids, found, reach, bar)
+                rows, ids, found = prune(rows, ids, found, reach, bar)
         return select(rows, ids, found, n, reach)
-
-
-def _prune(rows: I64, ids: I64, found: F32, reach: Reach, bar: F32) -> tuple[I64, I64, F32]:
-    """Drop what cannot be within reach any more, and raise the bars accordingly."""
-    # One above the cap, so that `select` sees that there were more.
-    order = np.lexsort((ids, -found, rows))
-    rows, ids, found = rows[order], ids[order], found[order]
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-    lengths = np.diff(np.r_[starts, len(rows)])
-    rank = np.arange(len(rows)) - np.repeat(starts, lengths)
-    who = rows[starts]
-    if reach.nearest:
-        full = lengths >= reach.nearest
-        nearest = found[starts[full] + reach.nearest - 1]
-        bar[who[full]] = np.maximum(bar[who[full]], np.minimum(nearest, reach.similarity))
-    capped = lengths > reach.cap
-    bar[who[capped]] = np.maximum(bar[who[capped]], found[starts[capped] + reach.cap])
-    kept = (rank <= reach.cap) & (found >= bar[rows])
-    return rows[kept], ids[kept], found[kept]

@@ -1,8 +1,8 @@
 """Wavelet hashes: which images have nearly the same one, turned or mirrored or not.
 
-The 64-bit hashes are searched by FAISS in Hamming space, the query in its eight orientations; the
-256-bit hashes must agree in the same orientation. Images with equal 64-bit hashes share one row of
-the FAISS index, so a thousand blank frames cost one comparison.
+The 64-bit hashes are searched in Hamming space, the query in its eight orientations; the 256-bit
+hashes must agree in the same orientation. Images with equal 64-bit hashes share one row, so a
+thousand blank frames cost one comparison.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from search.hits import I64, Flags, Hits, joined, ranks
 from search.options import SearchOptions
 from search.orientations import ORIENTATIONS, oriented_hashes
+from search.substrings import SubstringTables
 from storage.catalog import Catalog
 from storage.records import F32, U8
 
@@ -25,12 +26,10 @@ U64 = NDArray[np.uint64]
 
 NOT_PROPOSED = 64
 _QUERY_BLOCK = 256
-# Comparisons after which building a multi-index hash has paid for itself, and the number of rows
-# below which it never does: a comparison takes 0.7 ns, adding a row 1 µs.
-_COMPARISONS_BEFORE_HASHING = 2e9
+# Comparisons after which making the tables of substrings has paid for itself, and the number of
+# rows below which it never does: a comparison takes 0.7 ns, adding a row 1 µs.
+_COMPARISONS_BEFORE_HASHING = 5e8
 _ROWS_FOR_HASHING = 50_000
-# Substrings of the multi-index hash (Norouzi, Punjani & Fleet 2012), 16 bits each.
-_SUBSTRINGS = 4
 # An equal 64-bit hash in more images than this multiple of the cap is popular: of them, those
 # that come next in the order of the 256-bit hashes are looked at.
 _POPULAR = 4
@@ -57,9 +56,9 @@ class HashIndex:
         sorted_keys = keys[order]
         self._starts = np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]][: len(ids)])
         self._sizes = np.diff(np.r_[self._starts, len(ids)])
-        self._backend: Any = faiss.IndexBinaryFlat(64)
-        self._backend.add(self._hash64[self._starts])
-        self._is_hashed = False
+        self._flat: Any = faiss.IndexBinaryFlat(64)
+        self._flat.add(self._hash64[self._starts])
+        self._tables: SubstringTables | None = None
         self._comparisons = 0.0
 
     @classmethod
@@ -79,7 +78,7 @@ class HashIndex:
     @property
     def kind(self) -> str:
         """What it is, in a few words, for `dedup info`."""
-        return "multi-index hash" if self._is_hashed else "exact"
+        return "exact" if self._tables is None else "multi-index hash"
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -96,6 +95,7 @@ class HashIndex:
         texture: F32,
         options: SearchOptions,
         own_ids: I64 | None = None,
+        radius: int | None = None,
     ) -> Hits:
         """The images whose hashes are near in some orientation, with the 64-bit distance.
 
@@ -103,23 +103,65 @@ class HashIndex:
             hash64, hash256, texture: of the n queries: uint8 (n, 8), (n, 32), float32 (n,).
             options: the radii and the cap.
             own_ids: (n,), the image each query is of, which is not its own neighbour.
+            radius: of the 64-bit hashes, where it is smaller than that of the options.
         """
+        reach = options.hamming_radius if radius is None else min(radius, options.hamming_radius)
         starts = range(0, max(len(hash64), 1), _QUERY_BLOCK)
         blocks = [slice(start, start + _QUERY_BLOCK) for start in starts]
         parts = [
             self._search_block(
-                hash64[b], hash256[b], texture[b], options, None if own_ids is None else own_ids[b]
+                hash64[b],
+                hash256[b],
+                texture[b],
+                options,
+                None if own_ids is None else own_ids[b],
+                reach,
             )
             for b in blocks
         ]
         return joined(parts, [len(hash64[b]) for b in blocks])
 
+    def confirmed(
+        self, hash64: U8, hash256: U8, texture: F32, options: SearchOptions, rows: I64, ids: I64
+    ) -> Hits:
+        """Of given pairs of a query and an image of the index, those whose hashes are near.
+
+        Args:
+            hash64, hash256, texture: of the n queries, as for `search`.
+            rows, ids: (m,), the pairs; rows ascending.
+        """
+        place = self._place[np.searchsorted(self.image_ids, ids)]
+        radius = np.where(
+            np.minimum(texture[rows], self._texture[place]) < options.flat_texture,
+            0,
+            options.hamming_radius,
+        )
+        nearest = np.full(len(rows), NOT_PROPOSED)
+        others64, others256 = self._hash64[place], self._hash256[place]
+        for small, large in zip(
+            oriented_hashes(hash64, 8), oriented_hashes(hash256, 16), strict=True
+        ):
+            distance = _distances(others64, small[rows])
+            near = np.flatnonzero((distance <= radius) & (distance < nearest))
+            agree = _distances(others256[near], large[rows[near]]) <= options.hamming256_radius
+            nearest[near[agree]] = distance[near[agree]]
+        kept = nearest < NOT_PROPOSED
+        return Hits(
+            rows[kept], ids[kept], nearest[kept].astype(np.float32), np.zeros(len(hash64), bool)
+        )
+
     def _search_block(
-        self, hash64: U8, hash256: U8, texture: F32, options: SearchOptions, own_ids: I64 | None
+        self,
+        hash64: U8,
+        hash256: U8,
+        texture: F32,
+        options: SearchOptions,
+        own_ids: I64 | None,
+        radius: int,
     ) -> Hits:
         n = len(hash64)
         image, small, large = _distinct_orientations(hash64, hash256)
-        query, hash_row, distance = self._near_rows(small, options.hamming_radius)
+        query, hash_row, distance = self._near_rows(small, radius)
         begin, length = self._starts[hash_row], self._sizes[hash_row]
         is_popular = length > _POPULAR * options.neighbours_cap
         is_capped = np.zeros(n, bool)
@@ -137,16 +179,20 @@ class HashIndex:
         return _nearest(row[near], ids[near], distance[near], distance256[near], options, is_capped)
 
     def _near_rows(self, hashes: U8, radius: int) -> tuple[I64, I64, I64]:
-        """Queries, rows of the FAISS index and distances of all that are within the radius."""
+        """Queries, numbers of distinct hashes and distances of all that are within the radius."""
         unique, inverse = np.unique(hashes, axis=0, return_inverse=True)
         self._comparisons += float(len(unique)) * len(self._starts)
         self._consider_hashing()
-        if self._is_hashed:
-            # By the pigeonhole principle, in one of the substrings no more bits than this differ.
-            self._backend.nflip = radius // _SUBSTRINGS
-        # FAISS's comparison is strict.
-        limits, distance, hash_row = self._backend.range_search(unique, radius + 1)
-        limits, inverse = limits.astype(np.int64), inverse.ravel()
+        inverse = inverse.ravel()
+        if self._tables is None:
+            # FAISS's comparison is strict.
+            limits, distance, hash_row = self._flat.range_search(unique, radius + 1)
+            limits = limits.astype(np.int64)
+        else:
+            row, hash_row, distance = self._tables.near(unique, radius)
+            order = np.argsort(row, kind="stable")
+            hash_row, distance = hash_row[order], distance[order]
+            limits = np.searchsorted(row[order], np.arange(len(unique) + 1))
         length = np.diff(limits)[inverse]
         pick = np.repeat(limits[:-1][inverse], length) + _counting(length)
         query = np.repeat(np.arange(len(hashes)), length)
@@ -154,14 +200,11 @@ class HashIndex:
 
     def _consider_hashing(self) -> None:
         if (
-            self._is_hashed
-            or self._comparisons < _COMPARISONS_BEFORE_HASHING
-            or len(self._starts) < _ROWS_FOR_HASHING
+            self._tables is None
+            and self._comparisons >= _COMPARISONS_BEFORE_HASHING
+            and len(self._starts) >= _ROWS_FOR_HASHING
         ):
-            return
-        backend = faiss.IndexBinaryMultiHash(64, _SUBSTRINGS, 64 // _SUBSTRINGS)
-        backend.add(self._hash64[self._starts])
-        self._backend, self._is_hashed = backend, True
+            self._tables = SubstringTables(self._hash64[self._starts])
 
     def _narrow(self, begin: I64, length: I64, is_popular: Flags, hash256: U8, cap: int) -> None:
         """Replace the members of popular rows by those around the query's own 256-bit hash."""

@@ -52,6 +52,29 @@ def select(rows: I64, ids: I64, similarity: F32, queries: int, reach: Reach) -> 
     return Hits(rows[kept], ids[kept], similarity[kept], is_capped)
 
 
+def prune(rows: I64, ids: I64, found: F32, reach: Reach, bar: F32) -> tuple[I64, I64, F32]:
+    """Of some neighbours, not yet all, those that may turn out to be within reach.
+
+    Args:
+        bar: float32 (n,), the similarity from which a neighbour of each query counts; raised.
+    """
+    # One above the cap, so that `select` sees that there were more.
+    order = np.lexsort((ids, -found, rows))
+    rows, ids, found = rows[order], ids[order], found[order]
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+    lengths = np.diff(np.r_[starts, len(rows)])
+    rank = np.arange(len(rows)) - np.repeat(starts, lengths)
+    who = rows[starts]
+    if reach.nearest:
+        full = lengths >= reach.nearest
+        nearest = found[starts[full] + reach.nearest - 1]
+        bar[who[full]] = np.maximum(bar[who[full]], np.minimum(nearest, reach.similarity))
+    capped = lengths > reach.cap
+    bar[who[capped]] = np.maximum(bar[who[capped]], found[starts[capped] + reach.cap])
+    kept = (rank <= reach.cap) & (found >= bar[rows])
+    return rows[kept], ids[kept], found[kept]
+
+
 def joined(parts: list[Hits], sizes: list[int]) -> Hits:
     """The hits of consecutive blocks of `sizes` queries as those of all of them."""
     starts = np.cumsum([0, *sizes[:-1]])

@@ -88,8 +88,7 @@ def candidate_pairs(
     # The lower id of every pair is one of these, whichever index the other one is in.
     company = Company(ids, list(indexes.embeddings), options)
     with PairSpool(ids, options.spill_after, options.spill_directory) as spool:
-        for start in range(0, len(ids), _QUERY_BLOCK):
-            block = ids[start : start + _QUERY_BLOCK]
+        for block in _blocks(indexes):
             queries = _queries(catalog, indexes, block)
             evidence = _evidence(queries, indexes, options, is_own=True)
             _propose(spool, block, evidence, reference)
@@ -106,6 +105,15 @@ def candidate_pairs(
         for pair in filter(company.is_worth_it, spool.pairs(list(indexes.embeddings))):
             counts.pairs += 1
             yield pair
+
+
+def _blocks(indexes: IndexSet) -> Iterator[I64]:
+    """All images, those together that the first embedding index looks at together."""
+    ids = indexes.image_ids
+    for index in list(indexes.embeddings.values())[:1]:
+        ids = index.neighbours_together(ids)
+    for start in range(0, len(ids), _QUERY_BLOCK):
+        yield ids[start : start + _QUERY_BLOCK]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +144,59 @@ def _evidence(
 ) -> Evidence:
     """What all indexes say of these images, which are in them (`is_own`) or are not."""
     own_ids = queries.ids if is_own else None
-    hits = {HASH_SOURCE: indexes.hashes.search(*queries.hashes, options, own_ids=own_ids)}
+    hits: dict[int, Hits] = {}
     for number, (model, (vectors, places)) in enumerate(queries.vectors.items(), start=1):
         part = indexes.embeddings[model].search(
             vectors, options.reach(model), own_ids=None if own_ids is None else own_ids[places]
         )
         hits[number] = _in_places(part, places, len(queries.ids))
+    hits[HASH_SOURCE] = _by_hash(queries, indexes, options, own_ids, hits)
     return gather(hits, options.neighbours_cap)
+
+
+def _by_hash(
+    queries: _Queries,
+    indexes: IndexSet,
+    options: SearchOptions,
+    own_ids: I64 | None,
+    embedded: Mapping[int, Hits],
+) -> Hits:
+    """Images with near hashes, as far as they may be worth a comparison.
+
+    Where every model knows an image, hashes that are not very near count only beside a likeness
+    that a model sees (`search.company`). So they are looked for among those it sees, and only very
+    near ones among all.
+    """
+    n = len(queries.ids)
+    is_known = np.full(n, bool(queries.vectors))
+    for _, places in queries.vectors.values():
+        is_known &= np.isin(np.arange(n), places)
+    found = []
+    for chosen, radius in (
+        (np.flatnonzero(is_known), options.hamming_alone),
+        (np.flatnonzero(~is_known), None),
+    ):
+        if len(chosen):
+            hash64, hash256, texture = queries.hashes
+            part = indexes.hashes.search(
+                hash64[chosen],
+                hash256[chosen],
+                texture[chosen],
+                options,
+                own_ids=None if own_ids is None else own_ids[chosen],
+                radius=radius,
+            )
+            found.append(_in_places(part, chosen, n))
+    found += [
+        indexes.hashes.confirmed(*queries.hashes, options, hits.rows, hits.ids)
+        for hits in embedded.values()
+    ]
+    return Hits(
+        np.concatenate([hits.rows for hits in found]),
+        np.concatenate([hits.ids for hits in found]),
+        np.concatenate([hits.values for hits in found]),
+        np.logical_or.reduce([hits.is_capped for hits in found]),
+    )
 
 
 def _propose(spool: PairSpool, block: I64, evidence: Evidence, reference: Reference | None) -> None:

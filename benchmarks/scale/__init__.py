@@ -1,0 +1,1 @@
+"""Millions of made-up images: how search and resolving grow."""

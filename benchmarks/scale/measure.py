@@ -1,0 +1,158 @@
+"""One made-up collection, searched and resolved, with what each stage took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.scale.stages import Stage, Stages
+from benchmarks.scale.verdicts import PlantedVerdicts
+from benchmarks.scale.world import Kind, World
+from resolve.lists import write_lists
+from resolve.resolve import ResolveOptions, resolve
+from search.candidates import CandidatePair
+from search.index_set import IndexSet
+from search.options import SearchOptions
+from search.self_join import CandidateStatistics, candidate_pairs
+from storage.catalog import Catalog
+from storage.index_directory import IndexDirectory
+
+FILL, JOIN, GROUP, LISTS = "fill", "join", "group", "lists"
+# Bounds of the cosines of planted copies that recall is told for.
+_BINS = (0.0, 0.65, 0.7, 0.8, 0.9, 1.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run over one collection took and found.
+
+    Attributes:
+        images: in the collection. indexes: what searched it, as `dedup info` describes it.
+        stages: name to what it took.
+        pairs: candidates. verdicts: asked for. capped: images with more neighbours than the cap.
+        planted: copies within reach. recall: of those, with their originals among the candidates.
+        recall_by_cosine: the same by the cosine of the two, "0.65-0.70" and so on.
+        deleted: rows of delete.csv. deletable: images with an original, or in a clique.
+        wrongly_deleted: images deleted that are nobody's copy.
+        catalog_bytes, index_bytes, vector_bytes: on disk for each image; of the catalog, of the
+            search indexes, and what the float16 vectors alone are.
+    """
+
+    images: int
+    indexes: tuple[str, ...]
+    stages: dict[str, Stage]
+    pairs: int
+    verdicts: int
+    capped: int
+    planted: int
+    recall: float
+    recall_by_cosine: dict[str, float]
+    deleted: int
+    deletable: int
+    wrongly_deleted: int
+    catalog_bytes: float
+    index_bytes: float
+    vector_bytes: int
+
+    @property
+    def bytes_beyond_vectors(self) -> float:
+        """On disk for each image, beyond its vector."""
+        return self.catalog_bytes + self.index_bytes - self.vector_bytes
+
+
+def measure(world: World, path: Path, out: Path, options: SearchOptions) -> Outcome:
+    """Search and resolve the index at `path`, which holds the first images of the world."""
+    stages, statistics = Stages(), CandidateStatistics()
+    directory = IndexDirectory.open(path)
+    with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
+        with stages.stage(FILL):
+            indexes = IndexSet.open(directory, catalog, options)
+        pairs = candidate_pairs(catalog, indexes, options, statistics)
+        with stages.stage(JOIN):
+            # The join is done when the first pair comes.
+            first = next(pairs, None)
+        found = _Found(_plus(first, pairs))
+        verdicts = PlantedVerdicts(world)
+        with stages.stage(GROUP):
+            resolution = resolve(catalog, found, verdicts, ResolveOptions())
+        with stages.stage(LISTS):
+            summary = write_lists(resolution, catalog, out)
+        images = catalog.image_count
+        described = tuple(str(description) for description in indexes.describe())
+        keepers = resolution.keeper_of[1 : images + 1]
+    is_found = _are_found(world, images, found.keys())
+    reach = world.is_within_reach(
+        options.similarity, options.hamming_alone, options.hamming256_radius
+    )[:images]
+    reach &= world.originals()[:images] < images
+    return Outcome(
+        images=images,
+        indexes=described,
+        stages=stages.measured,
+        pairs=statistics.pairs,
+        verdicts=verdicts.asked,
+        capped=statistics.capped_images,
+        planted=int(reach.sum()),
+        recall=_share(is_found, reach),
+        recall_by_cosine={
+            f"{low:.2f}-{min(high, 1):.2f}": _share(
+                is_found,
+                reach & (world.cosine[:images] >= low) & (world.cosine[:images] < high),
+            )
+            for low, high in pairwise(_BINS)
+        },
+        deleted=summary.delete,
+        deletable=int((world.kind[:images] >= Kind.EDITED).sum()),
+        wrongly_deleted=int(((keepers > 0) & (world.family[:images] < 0)).sum()),
+        catalog_bytes=_disk_use(directory.catalog_path) / images,
+        index_bytes=_disk_use(directory.faiss_path) / images,
+        vector_bytes=2 * world.dimension,
+    )
+
+
+class _Found:
+    """Passes pairs on and remembers their ids, 16 bytes each."""
+
+    def __init__(self, pairs: Iterable[CandidatePair]) -> None:
+        self._pairs = pairs
+        self._keys: list[NDArray[np.int64]] = []
+
+    def __iter__(self) -> Iterator[CandidatePair]:
+        block: list[int] = []
+        for pair in self._pairs:
+            block.append(pair.low_id << 32 | pair.high_id)
+            if len(block) == 1 << 16:
+                self._keys.append(np.array(block, np.int64))
+                block = []
+            yield pair
+        self._keys.append(np.array(block, np.int64))
+
+    def keys(self) -> NDArray[np.int64]:
+        """int64 (m,): lower id × 2³² + higher id."""
+        return np.concatenate([np.empty(0, np.int64), *self._keys])
+
+
+def _plus(first: CandidatePair | None, rest: Iterator[CandidatePair]) -> Iterator[CandidatePair]:
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def _are_found(world: World, images: int, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """bool (n,): copies that are candidates together with their originals."""
+    copies, originals = np.arange(images) + 1, world.originals()[:images] + 1
+    wanted = np.minimum(copies, originals) << 32 | np.maximum(copies, originals)
+    return np.isin(wanted, keys)
+
+
+def _share(found: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+    return round(float(found[of].mean()), 4) if of.any() else 1.0
+
+
+def _disk_use(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
