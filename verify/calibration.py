@@ -91,7 +91,7 @@ class Thresholds:
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12
     min_translucency: float = 0.58
-    max_opposed_in_veil: float = 0.30
+    max_opposed_in_veil: float = 0.33
     min_thin_veil: float = 0.84
     max_worst_in_veil: float = 0.88
     max_solid_veil: float = 0.25
