@@ -68,13 +68,18 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
         IndexMismatch: of another schema.
         IndexStorageError: damaged, or the disk is full.
     """
-    # An index made before there were listings is still to be read by those who cannot add them.
-    names = [f.name for f in fields(Databases) if is_writable or f.name != "listings"]
     with storage_faults(path):
         try:
+            # What an index holds goes with its schema, so that is asked for before anything else.
+            meta = environment.open_db(b"meta", create=is_writable)
+            with environment.begin() as txn:
+                schema = decode_number(txn.get(SCHEMA, b"", db=meta))
+            _require_known(schema, path)
             # A transaction of its own each, because handles opened in a read transaction do not
             # outlive it. Making a catalog is a few small commits, each of which may be the last:
-            # the next opening makes what is missing.
+            # the next opening makes what is missing. An index made before there were listings is
+            # still to be read by those who cannot add them.
+            names = [f.name for f in fields(Databases) if is_writable or f.name != "listings"]
             databases = Databases(
                 *(environment.open_db(name.encode(), create=is_writable) for name in names)
             )
@@ -82,22 +87,24 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             raise NotAnIndex(
                 f"The file in {path} holds no catalog.", "Make one with `dedup index`."
             ) from error
-    with storage_faults(path), environment.begin(write=is_writable) as txn:
-        schema = read_number(txn, databases, SCHEMA)
-        if schema > SCHEMA_VERSION:
-            raise IndexMismatch(
-                f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
-                "Use the version of dedup that made it, or index into a new directory.",
-            )
-        if 0 < schema < SCHEMA_VERSION:
-            raise IndexMismatch(
-                f"The catalog in {path} was made by an earlier version (schema {schema}, not "
-                f"{SCHEMA_VERSION}).",
-                "Index into a new directory with --index DIR.",
-            )
         if is_writable and not schema:
-            write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
+            with environment.begin(write=True) as txn:
+                write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
     return databases
+
+
+def _require_known(schema: int, path: Path) -> None:
+    if schema > SCHEMA_VERSION:
+        raise IndexMismatch(
+            f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
+            "Use the version of dedup that made it, or index into a new directory.",
+        )
+    if 0 < schema < SCHEMA_VERSION:
+        raise IndexMismatch(
+            f"The catalog in {path} was made by an earlier version (schema {schema}, not "
+            f"{SCHEMA_VERSION}).",
+            "Index into a new directory with --index DIR.",
+        )
 
 
 def read_number(txn: Transaction, databases: Databases, name: bytes) -> int:
