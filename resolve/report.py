@@ -29,7 +29,7 @@ REPORT = "report.html"
 _KEPT_WORDS = {
     "no_copies": "no copies found",
     "keeper": "stands for its copies",
-    "not_covered": "like others, none may stand for it",
+    "not_covered": "alike, but none covers it",
     "protected": "protected",
     "decided": "decided by you",
     "same_object": "another name of what stays",
@@ -44,14 +44,11 @@ class ReportOptions:
     Attributes:
         images_in_one_file: with more pictures than this, groups lie in a folder beside the report;
             a preview takes some 17 kB, so the one file stays below some 45 MB.
-        in_file, in_folder: how the groups are written in either case.
+        parts: how the groups are written.
     """
 
     images_in_one_file: int = 2500
-    in_file: PartOptions = field(default_factory=PartOptions)
-    in_folder: PartOptions = field(
-        default_factory=lambda: PartOptions(preview_side=240, preview_quality=70)
-    )
+    parts: PartOptions = field(default_factory=PartOptions)
 
 
 def write_report(
@@ -79,8 +76,7 @@ def write_report_of(out: Path, images: Images, summary: Summary, options: Report
     with open_groups(out, tally.saw) as groups, output_faults(out):
         order = groups.ordered()
         is_one_file = int(groups.copies.sum()) + len(groups) <= options.images_in_one_file
-        form = options.in_file if is_one_file else options.in_folder
-        parts = Parts(groups, order.tolist(), images, form)
+        parts = Parts(groups, order.tolist(), images, options.parts)
         with (
             nullcontext("") if is_one_file else parts_folder(parts, out) as folder,
             replacing_files(out, (REPORT,)) as paths,

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -35,11 +36,18 @@ class PartOptions:
 
     Attributes:
         groups: in a part.
-        preview_side: longer side of the previews, pixels. preview_quality: of their JPEGs.
+        sharp_groups: how many of the first, which are the least certain, have sharp previews.
+        seen_groups: how many of them have previews at all. Of a million groups they would take
+            17 GB and an hour and a half, to be looked at by nobody: the review has them all.
+        sharp_side, small_side: longer side of the previews, pixels: half and a quarter of what is
+            stored, which the decoder gives at once. preview_quality: of their JPEGs.
     """
 
     groups: int = 25
-    preview_side: int = 320
+    sharp_groups: int = 1000
+    seen_groups: int = 20_000
+    sharp_side: int = 320
+    small_side: int = 160
     preview_quality: int = 75
 
 
@@ -68,21 +76,27 @@ class Parts:
 
     def cards(self, number: int) -> list[CardJson]:
         """The cards of a part, in order."""
-        first = number * self._options.groups
+        options = self._options
+        first = number * options.groups
+        side = options.sharp_side if first < options.sharp_groups else options.small_side
+        preview = partial(self._preview, side) if first < options.seen_groups else _no_preview
         return [
-            card(self._groups.row(place), self._images, self._preview, _COPIES_SHOWN)
-            for place in self._order[first : first + self._options.groups]
+            card(self._groups.row(place), self._images, preview, _COPIES_SHOWN)
+            for place in self._order[first : first + options.groups]
         ]
 
-    def _preview(self, digest: str) -> str | None:
+    def _preview(self, side: int, digest: str) -> str | None:
         preview = self._images.preview(bytes.fromhex(digest))
         if preview is None:
             return None
-        options = self._options
-        image = smaller(preview, options.preview_side, options.preview_quality)
+        image = smaller(preview, side, self._options.preview_quality)
         if image is None:
             return None
         return f"data:image/jpeg;base64,{base64.b64encode(image).decode('ascii')}"
+
+
+def _no_preview(digest: str) -> None:
+    return None
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from html import escape
 
-_WIDTH = 560
-_LABEL = 236
-_NUMBER = 90
+_WIDTH = 460
+_LABEL = 200
+_NUMBER = 80
+_LONGEST = 28
 _ROW = 24
 _BAR = 15
 
@@ -32,7 +33,7 @@ def bars(
         # What is there at all is to be seen.
         width = max(1.5, room * value / most) if value else 0.0
         rows.append(
-            f'<text x="{_LABEL - 10}" y="{middle}" class="label">{escape(label)}</text>'
+            f'<text x="{_LABEL - 10}" y="{middle}" class="label">{escape(_short(label))}</text>'
             f'<rect x="{_LABEL}" y="{middle - _BAR // 2}" width="{width:.1f}" height="{_BAR}" '
             f'rx="2"/><text x="{_LABEL + width + 8:.1f}" y="{middle}">{escape(text(value))}</text>'
         )
@@ -42,3 +43,7 @@ def bars(
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}. '
         f'{escape(said)}">{"".join(rows)}</svg></figure>\n'
     )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1].rstrip()}…"

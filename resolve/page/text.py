@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def shown_path(text: str) -> str:
     """A name as a page can show it: what is not UTF-8, and control characters, are escaped."""
+    if text.isprintable():
+        return text
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in text

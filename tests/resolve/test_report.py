@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Make = Callable[..., Catalog]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 _VOID = {"meta", "link", "img", "input", "br", "hr"}
-IN_FOLDER = ReportOptions(images_in_one_file=0, in_folder=PartOptions(groups=3))
+IN_FOLDER = ReportOptions(images_in_one_file=0, parts=PartOptions(groups=3))
 
 
 class _Page(HTMLParser):
@@ -210,7 +210,7 @@ def test_a_large_result_has_its_groups_in_one_folder_which_the_next_report_repla
     assert page.cards == []
     assert page.data["index"]["scores"] == [0.91, 0.95, 0.97, 0.99]
     assert sorted(path.name for path in folder.iterdir()) == ["00000.js", "00001.js"]
-    other = ReportOptions(images_in_one_file=0, in_folder=PartOptions(groups=2, preview_side=64))
+    other = ReportOptions(images_in_one_file=0, parts=PartOptions(groups=2, sharp_side=64))
     again = (
         tmp_path / _Page(write_report(tmp_path, catalog, summary, other)).data["index"]["folder"]
     )

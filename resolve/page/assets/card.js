@@ -80,7 +80,7 @@
       this.strip.append(...card.copies.map((copy, number) => element(
         "button",
         { type: "button", class: "thumb", click: () => this.choose(number) },
-        picture(copy, ""),
+        copy.preview ? picture(copy, "") : null,
         element("span", {}, `${relationText(copy.relation)}, ${scoreText(copy.score)}`),
         element("span", { class: "mark" }, decisionText(card, copy.digest) || ""),
         element("span", { class: "unseen" }, copy.path.split("/").pop()),

@@ -60,7 +60,7 @@
   }
 
   function picture(image, alt) {
-    if (!image.preview) return element("p", { class: "soft missing" }, "No preview here.");
+    if (!image.preview) return element("p", { class: "soft missing" }, "Not in the report. dedup review shows it.");
     const made = element("img", { src: image.preview, alt, decoding: "async" });
     made.addEventListener("error", () => {
       made.replaceWith(element("p", { class: "soft missing" }, "The preview is not to be had."));
@@ -101,11 +101,12 @@
         element("figure", { class: "keep" }, frame, keeperCaption),
         element("figure", { class: "go" }, framed(copy, `Copy: ${copyName}`), copyCaption),
       );
+      this.under = element("div", { class: "layer" }, picture(keeper, ""));
       this.over = element("div", { class: "layer" }, picture(copy, ""));
       this.stack = element(
         "div",
         { class: "stack", role: "img", "aria-label": `${copyName} laid on ${name}` },
-        element("div", { class: "layer" }, picture(keeper, "")), this.over,
+        this.under, this.over,
       );
       this.stack.style.setProperty("--ratio", this.ratio);
       this.handle = element("input", {
@@ -139,12 +140,15 @@
       this.handle.hidden = view !== "swipe";
       clearInterval(this.timer);
       this.over.style.visibility = "visible";
+      // What the copy does not show is no difference.
+      const frame = this.placed.corners.map(([x, y]) => `${x * 100}% ${y * 100}%`).join(",");
+      this.under.style.clipPath = view === "difference" ? `polygon(${frame})` : "";
       this.swipe();
       this.note.textContent = {
         side: "",
         swipe: "The keeper on the left, the copy on the right. Arrow keys move the line.",
         blink: "The keeper and the copy in turn.",
-        difference: "Black where they agree; what differs is made four times brighter.",
+        difference: "Black where they agree and beside the copy; what differs is made four times brighter.",
       }[view];
       if (view === "blink") this.blink();
       this.place();
