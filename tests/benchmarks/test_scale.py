@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from benchmarks.scale.filling import fill
 from benchmarks.scale.measure import Outcome, measure
 from benchmarks.scale.report import as_text, growth
+from benchmarks.scale.sizing import as_table, sizing
 from benchmarks.scale.world import Kind, World
 from search.options import SearchOptions
 from search.orientations import oriented_hashes
@@ -88,3 +90,17 @@ def test_growth_is_the_slope_of_the_logarithms() -> None:
     smaller = {"images": 1000, "stages": {"join": {"cpu_seconds": 2.0}}}
     larger = {"images": 10_000, "stages": {"join": {"cpu_seconds": 40.0}}}
     assert growth(smaller, larger)["join"] == pytest.approx(1.301, abs=1e-3)
+
+
+def test_a_sizing_goes_on_as_two_measured_sizes_began() -> None:
+    def outcome(images: int, seconds: float, memory: int) -> dict[str, Any]:
+        stage = {"cpu_seconds": seconds, "own_bytes": memory}
+        sizes = {"catalog_bytes": 3400.0, "index_bytes": 60.0}
+        return {"images": images, "stages": {"join": stage}, **sizes}
+
+    found = sizing(1_000_000, outcome(10_000, 10.0, 10**8), outcome(100_000, 200.0, 19 * 10**7))
+    # The slope is log10(20).
+    assert found.stage_hours["join"] == pytest.approx(4000 / 3600)
+    assert found.memory_gb == pytest.approx(1.09)
+    assert found.disk_gb == pytest.approx(3.46)
+    assert "| 1,000,000 |" in as_table([found])
