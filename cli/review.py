@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,8 @@ def run(settings: Settings) -> None:
     from storage.errors import UsageError
 
     with ExitStack() as stack:
+        if sys.stderr.isatty():
+            print("reading the groups", file=sys.stderr)
         review = stack.enter_context(open_review(settings.out, settings.index, settings.against))
         try:
             server = stack.enter_context(ReviewServer(review.session, settings.port))

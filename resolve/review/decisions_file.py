@@ -55,6 +55,8 @@ class DecisionsFile:
         self._others = tuple(others)
         self._guard = threading.Lock()
         self._known = read_decisions(path, *self._others)
+        with _faults(path):
+            self._can_undo = any(_note(line) is not None for line in self._lines())
 
     @classmethod
     @contextmanager
@@ -91,8 +93,7 @@ class DecisionsFile:
         """Whether somebody decided so before."""
         if isinstance(decision, Kept):
             return bytes.fromhex(decision.digest) in self._known.keep
-        low, high = sorted((bytes.fromhex(decision.a), bytes.fromhex(decision.b)))
-        return (low, high) in self._known.not_same
+        return _pair(decision) in self._known.not_same
 
     def add(self, decisions: Sequence[Decision], group: str) -> int:
         """Write those that are new, to be undone together; how many there were.
@@ -112,7 +113,8 @@ class DecisionsFile:
                 lines = "".join(json.dumps(_row(decision) | note) + "\n" for decision in new)
                 with _faults(self.path):
                     self._append(lines.encode())
-                self._known = read_decisions(self.path, *self._others)
+                self._known = _with(self._known, new)
+                self._can_undo = True
             return len(new)
 
     def undo(self) -> str | None:
@@ -123,33 +125,31 @@ class DecisionsFile:
         """
         with self._guard:
             with _faults(self.path):
-                lines = self.path.read_bytes().splitlines(keepends=True) if self._exists else []
+                lines = self._lines()
                 notes = [_note(line) for line in lines]
                 last = next((note for note in reversed(notes) if note is not None), None)
                 if last is None:
                     return None
                 entry, group = last
-                self._replace(
-                    b"".join(
-                        line
-                        for line, note in zip(lines, notes, strict=True)
-                        if note is None or note[0] != entry
-                    )
-                )
+                staying = [
+                    number for number, note in enumerate(notes) if note is None or note[0] != entry
+                ]
+                self._replace(b"".join(lines[number] for number in staying))
+            self._can_undo = any(notes[number] is not None for number in staying)
             self._known = read_decisions(self.path, *self._others)
             return group
 
     @property
     def can_undo(self) -> bool:
         """Whether a review has written something that stands."""
-        if not self._exists:
-            return False
-        with _faults(self.path):
-            return any(_note(line) is not None for line in self.path.read_bytes().splitlines())
+        return self._can_undo
 
-    @property
-    def _exists(self) -> bool:
-        return self.path.is_file()
+    def _lines(self) -> list[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                return file.readlines()
+        except FileNotFoundError:
+            return []
 
     def _append(self, lines: bytes) -> None:
         with self.path.open("a+b") as file:
@@ -178,6 +178,17 @@ class DecisionsFile:
             temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _with(known: Decisions, new: Sequence[Decision]) -> Decisions:
+    kept = {bytes.fromhex(each.digest) for each in new if isinstance(each, Kept)}
+    apart = {_pair(each) for each in new if isinstance(each, Apart)}
+    return Decisions(known.not_same | apart, known.keep | kept)
+
+
+def _pair(apart: Apart) -> tuple[bytes, bytes]:
+    low, high = sorted((bytes.fromhex(apart.a), bytes.fromhex(apart.b)))
+    return low, high
 
 
 def _row(decision: Decision) -> dict[str, str]:
