@@ -49,6 +49,7 @@ demo: $(INSTALLED)
 	@echo "Files to keep and why      demo/lists/keep.csv"
 	@echo "Files to delete, for what  demo/lists/delete.csv"
 	@echo "Groups side by side        demo/lists/report.html"
+	@echo "Decide about them          $(BIN)/dedup review --lists demo/lists --index demo/index"
 	@echo "Try a query                $(BIN)/dedup query demo/gallery/chelsea.png --index demo/index"
 
 test: $(INSTALLED) $(AZURITE)
