@@ -28,7 +28,7 @@ from storage.azure_listing import ListedBlob, UnreadablePage, from_properties, p
 from storage.blob import Blob, looks_like_image
 from storage.errors import BlobChanged, BlobUnreadable, ListingExpired, SourceNotFound
 from storage.rate_limit import RateLimiter
-from storage.retry import PassingFault, Pauses, Retrier
+from storage.retry import PassingFault, Pauses, Retrier, Turn
 from storage.source import BlobPage, SourceTraffic
 
 _PAGE = 5000
@@ -173,7 +173,7 @@ class AzureSource:
             return self._read_deadline
         return min(self._read_deadline, _FIRST_CONTACT_SECONDS)
 
-    def _page(self, marker: str, is_carried_on: bool, size: int, _deadline: float) -> BlobPage:
+    def _page(self, marker: str, is_carried_on: bool, size: int, _turn: Turn) -> BlobPage:
         with self._guard:
             self._traffic.list_requests += 1
         taken: list[bytes] = []
@@ -205,7 +205,7 @@ class AzureSource:
         ]
         return BlobPage(blobs, following, is_last=not following)
 
-    def _properties(self, uri: str, name: str, _deadline: float) -> Blob | None:
+    def _properties(self, uri: str, name: str, _turn: Turn) -> Blob | None:
         with self._guard:
             self._traffic.read_requests += 1
         try:
@@ -218,7 +218,7 @@ class AzureSource:
         found = from_properties(properties)
         return None if found.is_folder else self._blob(found)
 
-    def _read_rest(self, blob: Blob, received: bytearray, deadline: float) -> None:
+    def _read_rest(self, blob: Blob, received: bytearray, turn: Turn) -> None:
         """One request for what is missing, appended to `received`."""
         with self._guard:
             self._traffic.read_requests += 1
@@ -235,7 +235,7 @@ class AzureSource:
                 client.download_blob(
                     offset=len(received),
                     length=blob.size - len(received),
-                    raw_response_hook=partial(self._take_body, blob, received, deadline),
+                    raw_response_hook=partial(self._take_body, blob, received, turn),
                     **condition,
                 )
         except _BodyTaken:
@@ -250,8 +250,9 @@ class AzureSource:
             raise blob_changed(blob.uri)
 
     def _take_body(
-        self, blob: Blob, received: bytearray, deadline: float, answer: PipelineResponse[Any, Any]
+        self, blob: Blob, received: bytearray, turn: Turn, answer: PipelineResponse[Any, Any]
     ) -> None:
+        turn.answered()
         response = answer.http_response
         if response.status_code not in (200, 206):
             return
@@ -267,7 +268,7 @@ class AzureSource:
             # read1 gives what has arrived: a body that trickles cannot hide behind a full buffer.
             while piece := body.raw.read1(_PIECE, decode_content=False):
                 received += piece
-                if self._retrier.now() >= deadline:
+                if self._retrier.now() >= turn.deadline:
                     raise PassingFault(f"only {len(received)} of {blob.size} bytes came in time")
         except (HTTPError, OSError) as error:
             raise PassingFault(_why_broken(error)) from error

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from storage.actions import BlobState
 from storage.azure_faults import blob_changed
-from storage.retry import PassingFault
+from storage.retry import PassingFault, Turn
 
 _PIECE = 1 << 20
 
@@ -43,7 +43,7 @@ class BodyDigest:
         self._hash = sha256()
         self._received = 0
 
-    def attempt(self, deadline: float) -> bytes:
+    def attempt(self, turn: Turn) -> bytes:
         """One request for what is missing; the digest when that was all.
 
         Raises:
@@ -53,7 +53,7 @@ class BodyDigest:
         """
 
         def take(answer: PipelineResponse[Any, Any]) -> None:
-            self._take(answer, deadline)
+            self._take(answer, turn)
 
         left = self._state.size - self._received
         if left > 0:
@@ -67,7 +67,8 @@ class BodyDigest:
             raise blob_changed(self._state.uri)
         return self._hash.digest()
 
-    def _take(self, answer: PipelineResponse[Any, Any], deadline: float) -> None:
+    def _take(self, answer: PipelineResponse[Any, Any], turn: Turn) -> None:
+        turn.answered()
         response = answer.http_response
         if response.status_code not in (200, 206):
             return
@@ -84,7 +85,7 @@ class BodyDigest:
             while piece := body.raw.read1(_PIECE, decode_content=False):
                 self._hash.update(piece)
                 self._received += len(piece)
-                if self._now() >= deadline:
+                if self._now() >= turn.deadline:
                     raise PassingFault(
                         f"only {self._received} of {self._state.size} bytes came in time"
                     )

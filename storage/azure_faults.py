@@ -27,6 +27,7 @@ WAYS_IN = (
     "URL of the container with a SAS that permits read and list."
 )
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
+_THROTTLED = frozenset((429, 503))
 # Nobody with these credentials gets in, whichever blob it is.
 _IDENTITY_REFUSED = frozenset(
     (
@@ -73,7 +74,11 @@ def passing_fault(error: AzureError) -> PassingFault | None:
         return None
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     reason = f"{error.status_code} {error_code(error)}"
-    return PassingFault(reason, retry_after(headers, time.time()))
+    return PassingFault(
+        reason,
+        retry_after(headers, time.time()),
+        is_throttled=error.status_code in _THROTTLED,
+    )
 
 
 def is_unknown_host(error: AzureError) -> bool:

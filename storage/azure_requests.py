@@ -20,7 +20,7 @@ from storage.azure_address import SCHEME
 from storage.azure_faults import blob_vanished, passing_fault, reading_error
 from storage.errors import BlobChanged, BlobVanished
 from storage.rate_limit import RateLimiter
-from storage.retry import Pauses, Retrier
+from storage.retry import Pauses, Retrier, Turn
 from storage.source import SourceTraffic
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class AccountRequests:
     def charge(self, requests: int) -> None:
         """Wait as for so many requests: those that the service counts within another one."""
         for _ in range(requests):
-            self._limiter.acquire()
+            self._limiter.acquire().answered()
 
     def download(self, state: BlobState, **span: Any) -> Any:
         """What the SDK opens to read a blob at its ETag. To be called within `read`."""
@@ -79,20 +79,20 @@ class AccountRequests:
             etag=f'"{state.etag}"', match_condition=MatchConditions.IfNotModified, **span
         )
 
-    def read(self, uri: str, seconds: float, attempt: Callable[[float], T]) -> T:
+    def read(self, uri: str, seconds: float, attempt: Callable[[Turn], T]) -> T:
         """What a reading request brings.
 
         Args:
             seconds: for all attempts together, large blobs take more.
-            attempt: called with the time at which it should give up.
+            attempt: makes one request.
 
         Raises:
             BlobVanished, BlobChanged, BlobUnreadable, CredentialsError, SourceUnavailable
         """
 
-        def read(deadline: float) -> T:
+        def read(turn: Turn) -> T:
             try:
-                return attempt(deadline)
+                return attempt(turn)
             except AzureError as error:
                 fault = passing_fault(error)
                 if fault is not None:
@@ -117,7 +117,7 @@ class AccountRequests:
             SourceUnavailable
         """
 
-        def attempt(_deadline: float) -> T:
+        def attempt(_turn: Turn) -> T:
             try:
                 return request()
             except AzureError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from storage.errors import SourceUnavailable
-from storage.rate_limit import RateLimiter
+from storage.rate_limit import RateLimiter, Slot
 from storage.source import SourceTraffic
 
 T = TypeVar("T")
@@ -22,12 +22,33 @@ class PassingFault(Exception):
     Args:
         reason: in a few words, without secrets.
         retry_after: seconds the service asked to wait; 0 when it did not say.
+        is_throttled: the service has too many requests; it is not only this one that failed.
     """
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    def __init__(
+        self, reason: str, retry_after: float = 0.0, *, is_throttled: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+        self.is_throttled = is_throttled or retry_after > 0
+
+
+class Turn:
+    """One attempt at a request.
+
+    Attributes:
+        deadline: the time, on the clock of the `Retrier`, at which it should give up.
+    """
+
+    def __init__(self, deadline: float, slot: Slot) -> None:
+        self.deadline = deadline
+        self._slot = slot
+
+    def answered(self) -> None:
+        """The answer has begun to come. Its body may take its time: the next request need not wait
+        for it. Told at the end of the attempt at the latest."""
+        self._slot.answered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +91,14 @@ class Retrier:
         self._sleep = sleep
         self._uniform = uniform
 
-    def run(self, what: str, seconds: float, attempt: Callable[[float], T]) -> T:
+    def run(self, what: str, seconds: float, attempt: Callable[[Turn], T]) -> T:
         """The result of the first attempt that succeeds.
 
         Args:
             what: named in the error.
             seconds: for all attempts and pauses together. Waiting for the rate limit is not
                 counted: it says nothing of the service.
-            attempt: called with the time, on this clock, at which it should give up.
+            attempt: makes one request.
 
         Raises:
             SourceUnavailable: the time is spent.
@@ -85,10 +106,13 @@ class Retrier:
         deadline = self._clock() + seconds
         tries = 0
         while True:
-            deadline += self._limiter.acquire()
+            slot = self._limiter.acquire()
+            deadline += slot.waited
             try:
-                return attempt(deadline)
+                result = attempt(Turn(deadline, slot))
             except PassingFault as fault:
+                if fault.is_throttled:
+                    self._limiter.throttled(fault.retry_after)
                 pause = self._pause(tries, fault.retry_after)
                 tries += 1
                 if self._clock() + pause >= deadline:
@@ -97,7 +121,11 @@ class Retrier:
                         f"{'try' if tries == 1 else 'tries'}: {fault.reason}.",
                         "Run the same command again later: what was done is kept.",
                     ) from fault
-                self._limiter.hold(fault.retry_after)
+            else:
+                self._limiter.accepted()
+                return result
+            finally:
+                slot.answered()
             with self._guard:
                 self._traffic.retries += 1
             self._sleep(pause)

@@ -266,7 +266,7 @@ def test_one_blob_that_does_not_answer_does_not_hide_what_became_of_the_others(c
     states = [state_of(hurried, uri(container, name)) for name in ("a.jpg", "b.jpg")]
     put(container, "a.jpg", b"new")
     # The batch fails; the first deletion is refused for its ETag, and then nothing is answered.
-    proxy.faults.extend([Refuse(400), None, *[Refuse(503)] * 20])
+    proxy.faults.extend([Refuse(400), None, *[Refuse(503)] * 200])
     outcomes = hurried.delete(states)
     assert [type(one) for one in outcomes] == [SourceUnavailable, SourceUnavailable]
     proxy.faults.clear()
