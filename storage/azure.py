@@ -231,7 +231,7 @@ class AzureSource:
             if blob.size == 0:
                 # A range of an empty blob is an error; its properties say as much as its body.
                 client.get_blob_properties(**condition)
-            else:
+            elif len(received) < blob.size:
                 client.download_blob(
                     offset=len(received),
                     length=blob.size - len(received),

@@ -25,8 +25,8 @@ from storage.errors import CredentialsError
 # More connections than readers there will be, so that none is thrown away after one request.
 _CONNECTIONS = 128
 _CONNECT_SECONDS = 10.0
-# Between two pieces of a body. The deadline of the whole read is the source's.
-_SILENCE_SECONDS = 20.0
+# Between two pieces of an answer. The deadline of the whole read is the source's.
+SILENCE_SECONDS = 20.0
 _EMULATOR_ACCOUNT = "devstoreaccount1"
 LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
@@ -48,12 +48,21 @@ class AzureContainer:
     path: AzurePath
 
 
-def connect(location: str, *, account_url: str, connection_string: str) -> AzureContainer:
+def connect(
+    location: str,
+    *,
+    account_url: str,
+    connection_string: str,
+    silence: float = SILENCE_SECONDS,
+) -> AzureContainer:
     """The container of a location. Nothing is sent yet.
 
     A SAS in the URL counts most; then the connection string, when it is for the same account; then
     the identity of this machine or user (DefaultAzureCredential). For `az://CONTAINER` the account
     is that of `account_url`, or else of the connection string.
+
+    Args:
+        silence: seconds without a byte after which a request is given up.
 
     Raises:
         CredentialsError: no account or no way in, or a malformed connection string.
@@ -73,20 +82,20 @@ def connect(location: str, *, account_url: str, connection_string: str) -> Azure
             rest = below
         path = parse_path(rest, location)
         # With both given, the URL is the request to sign in with an identity.
-        service = _service(endpoint, "" if account_url else connection_string)
+        service = _service(endpoint, "" if account_url else connection_string, silence)
     else:
         endpoint, path = parse_url(location)
         if account_url and not endpoint.sas:
             configured = parse_endpoint(account_url)
             if configured.url == endpoint.url:
                 endpoint = configured
-        service = _service(endpoint, connection_string)
+        service = _service(endpoint, connection_string, silence)
     client = service.get_container_client(path.container)
     return AzureContainer(service, client, endpoint.account, path)
 
 
-def _service(endpoint: AzureEndpoint, connection_string: str) -> BlobServiceClient:
-    options = client_options(endpoint.url)
+def _service(endpoint: AzureEndpoint, connection_string: str, silence: float) -> BlobServiceClient:
+    options = client_options(endpoint.url, silence)
     if endpoint.sas:
         sas = AzureSasCredential(endpoint.sas)
         return BlobServiceClient(endpoint.url, credential=sas, **options)
@@ -126,7 +135,7 @@ def key_of(connection_string: str, account: str) -> str:
     return _settings_of(connection_string).get("AccountKey", "")
 
 
-def client_options(url: str) -> dict[str, Any]:
+def client_options(url: str, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
     """For a client of the SDK that makes one request per call."""
     session = requests.Session()
     # A proxy is for the world outside; the emulator is on this machine.
@@ -136,7 +145,7 @@ def client_options(url: str) -> dict[str, Any]:
     return {
         # The client's own keywords for these do not reach a transport that was given to it.
         "transport": RequestsTransport(
-            session=session, connection_timeout=_CONNECT_SECONDS, read_timeout=_SILENCE_SECONDS
+            session=session, connection_timeout=_CONNECT_SECONDS, read_timeout=silence
         ),
         # The SDK waits 15 s and more after a 503, and gives up at once after a 429: the source
         # repeats requests itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Protocol
 
 from storage.actions import BlobActions
@@ -59,16 +60,21 @@ class OpenStores:
         options = self._options
         account, _, rest = uri[len(SCHEME) :].partition("/")
         container = rest.partition("/")[0]
-        given = {"account_url": options.account_url, "connection_string": options.connection_string}
+        connecting = partial(
+            connect,
+            account_url=options.account_url,
+            connection_string=options.connection_string,
+            silence=options.silence,
+        )
         connected = None
         if options.account_url or options.connection_string:
-            connected = connect(f"{SCHEME}{account}/{container}", **given)
+            connected = connecting(f"{SCHEME}{account}/{container}")
             if connected.account != account:
                 connected.service.close()
                 connected = None
         if connected is None:
             url = f"https://{account}.blob.core.windows.net/{container}"
-            connected = connect(url, **given)
+            connected = connecting(url)
         return AzureActions(
             connected.service,
             account,

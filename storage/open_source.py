@@ -20,12 +20,14 @@ class SourceOptions:
         connection_string: of a storage account; "" for none. It holds a secret.
         max_requests_per_second: of one source.
         read_deadline: seconds for one read with all its retries.
+        silence: seconds without a byte after which a request is given up and repeated.
     """
 
     account_url: str = ""
     connection_string: str = field(default="", repr=False)
     max_requests_per_second: float = 35.0
     read_deadline: float = 120.0
+    silence: float = 20.0
 
 
 def open_source(location: str, options: SourceOptions) -> Source:
@@ -48,7 +50,10 @@ def open_source(location: str, options: SourceOptions) -> Source:
     from storage.azure_account import connect
 
     container = connect(
-        location, account_url=options.account_url, connection_string=options.connection_string
+        location,
+        account_url=options.account_url,
+        connection_string=options.connection_string,
+        silence=options.silence,
     )
     return AzureSource(
         container,

@@ -65,10 +65,12 @@ def source(azurite: str, container: ContainerClient, proxy: FaultProxy) -> Itera
     opened.close()
 
 
-def _source(azurite: str, name: str, proxy: FaultProxy, *, deadline: float = 5.0) -> AzureSource:
+def _source(
+    azurite: str, name: str, proxy: FaultProxy, *, deadline: float = 5.0, silence: float = 20.0
+) -> AzureSource:
     through = azurite.replace(str(_port(azurite)), str(proxy.server_address[1]))
     return AzureSource(
-        connect(f"az://{name}", account_url="", connection_string=through),
+        connect(f"az://{name}", account_url="", connection_string=through, silence=silence),
         requests_per_second=1000,
         read_deadline=deadline,
         pauses=QUICK,
@@ -126,12 +128,9 @@ def test_a_blob_replaced_while_its_read_is_repeated_is_not_stitched_together(
 
 
 @pytest.mark.parametrize("fault", [Trickle(0.05), StallAfter(1000)])
-def test_a_body_that_does_not_come_ends_at_the_deadline(
-    azurite, container, proxy, fault, monkeypatch
-):
-    monkeypatch.setattr("storage.azure_account._SILENCE_SECONDS", 0.3)
+def test_a_body_that_does_not_come_ends_at_the_deadline(azurite, container, proxy, fault):
     container.upload_blob("a.jpg", CONTENT[:5000])
-    source = _source(azurite, container.container_name, proxy, deadline=1.0)
+    source = _source(azurite, container.container_name, proxy, deadline=1.0, silence=0.3)
     (blob,) = source.list()
     proxy.faults.extend([fault] * 20)
     started = time.monotonic()

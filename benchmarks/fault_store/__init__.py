@@ -1,0 +1,1 @@
+"""A blob service on this machine that fails as a real one does, by a seed."""
