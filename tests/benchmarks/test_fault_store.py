@@ -85,7 +85,7 @@ def test_a_fault_costs_another_request_and_does_not_show_in_the_content(rates: F
 
 
 def test_a_pause_that_is_asked_for_is_kept():
-    server = FaultServer(_filled(3), FaultRates(unavailable=0.3), seed=3)
+    server = FaultServer(_filled(4), FaultRates(unavailable=0.3), seed=1)
     with _opened(server) as source:
         for blob in source.list():
             assert source.read(blob).startswith(CONTENT)
