@@ -47,6 +47,9 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         return "a small detail is another one"
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
+    if residual.grading.shift > limits.max_print_tint and evidence.paper > limits.max_paper:
+        # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
+        return "something has another colour"
     if changes.changed_share > 0:
         if evidence.grid_side < limits.min_overlay_side:
             return "too small to tell what was laid over the picture"

@@ -20,6 +20,8 @@ U8 = NDArray[np.uint8]
 
 # From here on, print is legible enough: no row of the table asks for more.
 _PRINT_SIDE = 360
+# Length of a move of the mean colour, grey levels, up to which no row of the table asks for paper.
+_TINTED = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,8 @@ class Evidence:
         residual: the difference of the pixels.
         changes: the places that are not explained by it.
         grid_side: longer side of the grid on which the pixels were compared.
-        paper: how much of the picture is like paper; 0 where the grid is large enough to read.
+        paper: how much of the picture is like paper; 0 where the grid is large enough to read and
+            the colours are the same on average.
     """
 
     proposal: Proposal
@@ -75,6 +78,7 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         return None
     grid_side = max(pair.mask.shape)
     residual = measure_residual(pair)
+    is_small, is_tinted = grid_side < _PRINT_SIDE, residual.grading.shift > _TINTED
     transform = _full_transform(a, b, homography)
     return Evidence(
         proposal=proposal,
@@ -84,7 +88,7 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         residual=residual,
         changes=find_changes(pair, residual),
         grid_side=grid_side,
-        paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
+        paper=paper_share(pair, residual) if is_small or is_tinted else 0.0,
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS, indexed
 from tests.verify.retouched import RETOUCHES
 from verify.cascade import Verifier
+
+U8 = NDArray[np.uint8]
 
 
 @pytest.mark.parametrize("qualities", [(95, 95), (92, 75)])
@@ -26,3 +30,25 @@ def test_a_retouched_picture_is_another(
     for one, other in ((a, b), (b, a)):
         verdict = verifier.verify(one, other)
         assert not verdict.is_copy, (verdict.reason, verdict.measurements)
+
+
+def keyboard(ground: tuple[int, int, int]) -> U8:
+    """Light keys with letters on a ground of this colour, one of them blue."""
+    picture = np.full((300, 640, 3), ground, np.uint8)
+    for row, letters in enumerate(("1234567890", "QWERTYUIOP", "ASDFGHJKL;", "ZXCVBNM,./")):
+        for column, letter in enumerate(letters):
+            x, y = 16 + 61 * column + 5 * row, 24 + 66 * row
+            colour = (90, 170, 250) if letter == "P" else (236, 236, 238)
+            cv2.rectangle(picture, (x, y), (x + 53, y + 54), colour, -1)
+            place = (x + 18, y + 36)
+            cv2.putText(picture, letter, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7, (20, 20, 20), 2)
+    return picture
+
+
+def test_a_drawing_on_a_ground_of_another_colour_is_another(verifier: Verifier) -> None:
+    """A curve for each channel would explain it: the keys stay white and the blue one blue."""
+    brown, purple = keyboard((66, 56, 52)), keyboard((62, 40, 78))
+    verdict = verifier.verify(indexed(brown, quality=92), indexed(purple, quality=80))
+    assert not verdict.is_copy
+    again = verifier.verify(indexed(brown, quality=92), indexed(brown, quality=60))
+    assert again.is_copy
