@@ -13,26 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.listing.account import ACCOUNT, CONTAINER, is_gone, is_new, listed
+from benchmarks.memory import Memory, MemoryWatch
 
 _URI = f"az://{ACCOUNT}/{CONTAINER}"
 _PAGE = 5000
-_SAMPLE_SECONDS = 0.05
 _ROOT = Path(__file__).resolve().parents[2]
 # What the pass may take beside mapped pages of the catalog, which the system takes back at need.
 MOST_MEMORY = 400 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The largest that were seen, bytes.
-
-    Attributes:
-        own: memory of the process itself.
-        resident: with the pages of the catalog's file that were mapped.
-    """
-
-    own: int
-    resident: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +90,7 @@ def measure(names: int, folder: Path) -> Outcome:
     with _account(names) as (url, requests):
         run = ("benchmarks.listing.child", "index", str(index), url)
         first = _python(*run)
-        watch = _Watch(first.pid)
+        watch = MemoryWatch(first.pid)
         with requests.changed:
             requests.changed.wait_for(lambda: requests.pages >= pages // 2 + 1, timeout=3600)
         first.kill()
@@ -111,7 +98,7 @@ def measure(names: int, folder: Path) -> Outcome:
         killed = time.monotonic()
         before = requests.pages
         second = _python(*run)
-        second_watch = _Watch(second.pid)
+        second_watch = MemoryWatch(second.pid)
         said, _ = second.communicate()
         finished = time.monotonic()
         if second.returncode:
@@ -159,39 +146,6 @@ def _account(names: int) -> Iterator[tuple[str, _Requests]]:
     finally:
         process.kill()
         process.wait()
-
-
-class _Watch:
-    """Samples the memory of a process until it ends."""
-
-    def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-        self._own = 0
-        self._resident = 0
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-
-    def peak(self) -> Memory:
-        self._thread.join()
-        return Memory(self._own, self._resident)
-
-    def _sample(self) -> None:
-        while True:
-            try:
-                lines = self._status.read_text().splitlines()
-            except OSError:
-                return
-            sizes = {
-                name: int(rest.split()[0]) * 1024
-                for name, _, rest in (line.partition(":") for line in lines)
-                if name in ("RssAnon", "VmRSS")
-            }
-            if not sizes:
-                # A zombie has none.
-                return
-            self._own = max(self._own, sizes["RssAnon"])
-            self._resident = max(self._resident, sizes["VmRSS"])
-            time.sleep(_SAMPLE_SECONDS)
 
 
 def _python(module: str, *arguments: str) -> subprocess.Popen[str]:

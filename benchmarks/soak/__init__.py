@@ -1,0 +1,1 @@
+"""Indexing a store that throttles, stalls, breaks off and changes."""
