@@ -34,8 +34,8 @@ class Thresholds:
         max_noise: robust deviation of the residual, grey levels.
         max_recolouring: how far colours may be moved otherwise than by saturation and white
             balance, grey levels.
-        max_print_tint: how far the mean colour of print, drawings and screens may be moved, grey
-            levels.
+        max_print_tint: how far the mean colour of print, drawings and screens may be moved, other
+            than with brightness and saturation, grey levels.
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
@@ -45,8 +45,9 @@ class Thresholds:
             outweighs it, and `max_worst_place` for such ones.
         max_solid_veil, max_solid_long_veil: `max_solid_share` for a veil, and for one whose line is
             at least `min_long_veil` of the frame: letters, not a light or a shadow.
-        min_tiles, min_tiled_extent, max_solid_tiles: places of a veil that stands all over the
-            picture in no lines, what they span, and `max_solid_share` for it.
+        min_tiles, min_tiled_veil, min_tiled_extent, max_solid_tiles: places of a veil that stands
+            all over the picture in no lines, how much shows through it, what they span, and
+            `max_solid_share` for it.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -89,7 +90,7 @@ class Thresholds:
     min_worst_window: float = 0.80
     max_noise: float = 9.0
     max_recolouring: float = 22.0
-    max_print_tint: float = 4.0
+    max_print_tint: float = 2.5
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12
@@ -101,6 +102,7 @@ class Thresholds:
     min_long_veil: float = 0.50
     max_solid_long_veil: float = 0.40
     min_tiles: int = 8
+    min_tiled_veil: float = 0.65
     min_tiled_extent: float = 0.60
     max_solid_tiles: float = 0.05
     min_detail_kept: float = 0.50

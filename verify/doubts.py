@@ -47,7 +47,7 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         return "a small detail is another one"
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
-    if residual.grading.shift > limits.max_print_tint and evidence.paper > limits.max_paper:
+    if residual.grading.tint > limits.max_print_tint and evidence.paper > limits.max_paper:
         # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
         return "something has another colour"
     if changes.changed_share > 0:
@@ -135,7 +135,7 @@ def _is_veil(changes: Changes, limits: Thresholds) -> bool:
         solid = limits.max_solid_long_veil if is_long else limits.max_solid_veil
         return changes.solid_share <= solid
     return (
-        is_thin
+        changes.translucency >= limits.min_tiled_veil
         and changes.places >= limits.min_tiles
         and changes.extent >= limits.min_tiled_extent
         and changes.solid_share <= limits.max_solid_tiles

@@ -20,8 +20,8 @@ U8 = NDArray[np.uint8]
 
 # From here on, print is legible enough: no row of the table asks for more.
 _PRINT_SIDE = 360
-# Length of a move of the mean colour, grey levels, up to which no row of the table asks for paper.
-_TINTED = 3.0
+# A tint up to which no row of the table asks for paper, grey levels.
+_TINTED = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +78,7 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         return None
     grid_side = max(pair.mask.shape)
     residual = measure_residual(pair)
-    is_small, is_tinted = grid_side < _PRINT_SIDE, residual.grading.shift > _TINTED
+    is_small, is_tinted = grid_side < _PRINT_SIDE, residual.grading.tint > _TINTED
     transform = _full_transform(a, b, homography)
     return Evidence(
         proposal=proposal,

@@ -111,6 +111,15 @@ class Grading:
     tones_b: Tones
 
     @property
+    def tint(self) -> float:
+        """How far the mean colour moved otherwise than with brightness and saturation, levels."""
+        more, less = self.tones_a, self.tones_b
+        if more.colour < less.colour:
+            more, less = less, more
+        factor = self.saturation
+        return float(np.hypot(less.red - factor * more.red, less.blue - factor * more.blue))
+
+    @property
     def is_graded(self) -> bool:
         """True when tone or colour were changed by more than re-encoding does."""
         return self.change > _GRADED or abs(self.saturation - 1.0) > _RESATURATED

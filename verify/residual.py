@@ -52,7 +52,7 @@ _EDGE_OF_CLEAR = (13, 13)
 # Share of the frame below which nothing is laid over a picture, and no shape is told.
 _DESCRIBED = 0.002
 # Noise up to which, and longer side from which on, smaller differences mean anything: coarse
-# compression makes as large ones, and a thumbnail has no print to read.
+# compression and a grading taken out make as large ones, and a thumbnail has no print to read.
 _FAINT_NOISE, _FAINT_SIDE = 1.1, 160
 # A graded copy that ran into black or white has lost what the prediction has there.
 _CLIPPING_ALLOWANCE = 12.0
@@ -191,7 +191,7 @@ def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: _Chro
         if grading.change > _GRADED:
             more = more + _CLIPPING_ALLOWANCE * _clipped(pair)
     clear = _opened(((left.beyond(_MISALIGNMENT, more) > 0) | chroma.is_other) & mask)
-    if left.noise > _FAINT_NOISE or max(mask.shape) < _FAINT_SIDE:
+    if grading.is_graded or left.noise > _FAINT_NOISE or max(mask.shape) < _FAINT_SIDE:
         return clear
     excess = left.beyond(left.misalignment, more)
     specks = _specks(np.maximum(excess, 0.0), mask, _SPECK * left.noise)
