@@ -34,8 +34,9 @@ class Thresholds:
         max_noise: robust deviation of the residual, grey levels.
         max_recolouring: how far colours may be moved otherwise than by saturation and white
             balance, grey levels.
-        max_print_tint: how far the mean colour of print, drawings and screens may be moved, other
-            than with brightness and saturation, grey levels.
+        max_tint, max_ground: how far the mean colour may be moved, other than with brightness and
+            saturation, in grey levels, where more than this share is one even ground, as in
+            drawings and print.
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
@@ -90,7 +91,8 @@ class Thresholds:
     min_worst_window: float = 0.80
     max_noise: float = 9.0
     max_recolouring: float = 22.0
-    max_print_tint: float = 2.5
+    max_tint: float = 2.5
+    max_ground: float = 0.25
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12

@@ -47,7 +47,7 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         return "a small detail is another one"
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
-    if residual.grading.tint > limits.max_print_tint and evidence.paper > limits.max_paper:
+    if residual.grading.tint > limits.max_tint and evidence.ground > limits.max_ground:
         # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
         return "something has another colour"
     if changes.changed_share > 0:

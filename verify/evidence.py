@@ -12,7 +12,7 @@ from verify.alignment import Proposal
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.grading import Tones
-from verify.overlay import Changes, find_changes, paper_share
+from verify.overlay import Changes, find_changes, ground_share, paper_share
 from verify.residual import Residual, measure_residual
 from verify.warp import align_pixels
 
@@ -20,7 +20,7 @@ U8 = NDArray[np.uint8]
 
 # From here on, print is legible enough: no row of the table asks for more.
 _PRINT_SIDE = 360
-# A tint up to which no row of the table asks for paper, grey levels.
+# A tint up to which no row of the table asks for the ground, grey levels.
 _TINTED = 2.0
 
 
@@ -49,8 +49,8 @@ class Evidence:
         residual: the difference of the pixels.
         changes: the places that are not explained by it.
         grid_side: longer side of the grid on which the pixels were compared.
-        paper: how much of the picture is like paper; 0 where the grid is large enough to read and
-            the colours are the same on average.
+        paper: how much of the picture is like paper; 0 where the grid is large enough to read.
+        ground: how much of it is one even ground; 0 where the colours are the same on average.
     """
 
     proposal: Proposal
@@ -61,6 +61,7 @@ class Evidence:
     changes: Changes
     grid_side: int
     paper: float
+    ground: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,6 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         return None
     grid_side = max(pair.mask.shape)
     residual = measure_residual(pair)
-    is_small, is_tinted = grid_side < _PRINT_SIDE, residual.grading.tint > _TINTED
     transform = _full_transform(a, b, homography)
     return Evidence(
         proposal=proposal,
@@ -88,7 +88,8 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         residual=residual,
         changes=find_changes(pair, residual),
         grid_side=grid_side,
-        paper=paper_share(pair, residual) if is_small or is_tinted else 0.0,
+        paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
+        ground=ground_share(residual) if residual.grading.tint > _TINTED else 0.0,
     )
 
 

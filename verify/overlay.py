@@ -31,6 +31,8 @@ from verify.windows import tile_agreement, worst_window
 
 U8 = NDArray[np.uint8]
 
+# Grey levels by which an even ground varies once it was saved.
+_EVEN = 2
 _JOIN = 9
 _MIN_PIXELS = 6
 # Between letters of a line, as a share of the frame's longer side.
@@ -170,6 +172,14 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         paper=max(float(clean_flat[mask].mean()), commonest_share(clean_grey, mask)),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )
+
+
+def ground_share(residual: Residual) -> float:
+    """How much of the one with more of it is one even ground, 0..1.
+
+    A drawing stands on one; a sky at dusk, which is as smooth, runs through many grey levels.
+    """
+    return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
 
 
 def paper_share(pair: AlignedPair, residual: Residual) -> float:

@@ -23,8 +23,8 @@ def is_flat(grey: F32) -> Mask:
     return np.asarray(variance < 0.8)
 
 
-def commonest_share(grey: F32, mask: Mask) -> float:
-    """Share of the pixels within 10 grey levels of the commonest one."""
+def commonest_share(grey: F32, mask: Mask, within: int = 10) -> float:
+    """Share of the pixels within so many grey levels of the commonest one."""
     counts = np.bincount(np.clip(grey[mask], 0, 255).astype(np.int64), minlength=256)
-    windowed = np.convolve(counts, np.ones(21, dtype=np.int64), mode="same")
+    windowed = np.convolve(counts, np.ones(2 * within + 1, dtype=np.int64), mode="same")
     return float(windowed.max()) / max(1, int(counts.sum()))

@@ -52,3 +52,15 @@ def test_a_drawing_on_a_ground_of_another_colour_is_another(verifier: Verifier) 
     assert not verdict.is_copy
     again = verifier.verify(indexed(brown, quality=92), indexed(brown, quality=60))
     assert again.is_copy
+
+
+def test_a_smooth_sky_is_no_ground_of_a_drawing(verifier: Verifier) -> None:
+    """A crop that lost the profile of its colours, which are duller now."""
+    dusk = photograph("rocket.jpg")
+    duller = np.clip(
+        dusk @ np.float32([[0.8, 0.15, 0.05], [0.1, 0.85, 0.05], [0.1, 0.1, 0.8]]), 0, 255
+    )
+    height, width = dusk.shape[:2]
+    crop = duller.astype(np.uint8)[height // 9 : -height // 9, width // 9 : -width // 9]
+    verdict = verifier.verify(indexed(dusk), indexed(crop, quality=90))
+    assert verdict.is_copy, (verdict.reason, verdict.measurements)
