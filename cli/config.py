@@ -72,7 +72,9 @@ class Settings:
         change_feed: whether the change feeds of the sources' accounts are asked.
         preview_size: longer side of the stored previews, pixels.
         image_timeout: seconds one image may take before it counts as unreadable.
+        image_memory: MiB that decoding one image may take before it counts as unreadable.
         max_megapixels: images larger than this are unreadable (decompression bombs).
+        max_megabytes: files larger than this are unreadable, MiB.
         runtime, device: what computes embeddings, and where.
         top: neighbours of a query.
         verify: whether a query's neighbours are verified.
@@ -110,7 +112,9 @@ class Settings:
     change_feed: bool = False
     preview_size: int = 640
     image_timeout: float = 60.0
+    image_memory: float = 4096.0
     max_megapixels: float = 200.0
+    max_megabytes: float = 512.0
     runtime: str = "auto"
     device: str = "auto"
     top: int = 10
@@ -147,7 +151,9 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "change_feed": parse_boolean,
     "preview_size": parse_number(160, 4096, is_whole=True),
     "image_timeout": parse_number(1, 3600, is_whole=False),
+    "image_memory": parse_number(256, 1_048_576, is_whole=False),
     "max_megapixels": parse_number(0.01, 10_000, is_whole=False),
+    "max_megabytes": parse_number(0.01, 65_536, is_whole=False),
     "runtime": parse_one_of(RUNTIMES),
     "device": parse_device,
     "top": parse_number(1, 10_000, is_whole=True),

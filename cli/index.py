@@ -124,6 +124,16 @@ def _command(
             "--max-megapixels", metavar="MP", help="Larger images count as unreadable. Default: 200"
         ),
     ] = None,
+    max_megabytes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-megabytes", metavar="MIB", help="Larger files count as unreadable. Default: 512"
+        ),
+    ] = None,
+    image_memory: Annotated[
+        float | None,
+        typer.Option("--image-memory", metavar="MIB", help="Memory for one image. Default: 4096"),
+    ] = None,
     runtime: RuntimeOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
@@ -151,7 +161,9 @@ def _command(
         account_url=account_url,
         preview_size=preview_size,
         image_timeout=image_timeout,
+        image_memory=image_memory,
         max_megapixels=max_megapixels,
+        max_megabytes=max_megabytes,
         runtime=runtime,
         device=device,
         json=json,

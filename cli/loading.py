@@ -53,7 +53,8 @@ def decode_limits(settings: Settings, preview_size: int | None = None) -> Decode
     defaults = DecodeLimits()
     return DecodeLimits(
         max_pixels=int(settings.max_megapixels * 1_000_000),
-        max_bytes=defaults.max_bytes,
+        max_bytes=int(settings.max_megabytes * 2**20),
+        max_memory=int(settings.image_memory * 2**20),
         scaled_longer_side=max(defaults.scaled_longer_side, side),
     )
 

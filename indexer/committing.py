@@ -16,7 +16,7 @@ from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
 from storage.commit import CatalogBatch, IndexedBlob, UnreadableBlob
-from storage.records import ImageFeatures
+from storage.records import ImageFeatures, Limit
 from storage.source import Source
 
 F16 = NDArray[np.float16]
@@ -31,6 +31,7 @@ class DescribedBlob:
     digest: bytes
     image: ExtractedImage | None
     reason: str
+    limit: Limit | None = None
 
 
 @dataclass(slots=True)
@@ -56,15 +57,15 @@ class Committer:
     _embed_before: float = 0.0
     _batch: CatalogBatch = field(default_factory=CatalogBatch)
     _in_batch: list[bytes] = field(default_factory=list)
-    _undecodable: list[tuple[bytes, str]] = field(default_factory=list)
+    _undecodable: list[tuple[bytes, str, Limit | None]] = field(default_factory=list)
     _last_commit: float = field(default_factory=time.monotonic)
 
     def take(self, outcome: object) -> None:
         """Adds one outcome; embeds and commits when there is enough."""
         match outcome:
             case DescribedBlob(image=None):
-                self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
-                self._undecodable.append((outcome.digest, outcome.reason))
+                self._add_unreadable(outcome.source, outcome.blob, outcome.reason, outcome.limit)
+                self._undecodable.append((outcome.digest, outcome.reason, outcome.limit))
             case DescribedBlob():
                 if not self._to_embed:
                     self._embed_before = time.monotonic() + self.commit_seconds
@@ -80,7 +81,7 @@ class Committer:
                 if self.in_flight.take_alias(outcome):
                     self._add_alias(outcome.source, outcome.blob, outcome.digest)
             case Unreadable():
-                self._add_unreadable(outcome.source, outcome.blob, outcome.reason)
+                self._add_unreadable(outcome.source, outcome.blob, outcome.reason, outcome.limit)
             case Vanished():
                 self.counts.vanished += 1
                 self._batch.removed.append(outcome.blob.uri)
@@ -134,9 +135,9 @@ class Committer:
     def commit(self) -> None:
         """Makes everything embedded so far visible, in one transaction."""
         with self.in_flight.held():
-            for digest, reason in self._undecodable:
+            for digest, reason, limit in self._undecodable:
                 for source, blob in self.in_flight.settle(digest):
-                    self._add_unreadable(source, blob, reason)
+                    self._add_unreadable(source, blob, reason, limit)
             for digest in self._in_batch:
                 for source, blob in self.in_flight.settle(digest):
                     self._add_alias(source, blob, digest)
@@ -161,6 +162,6 @@ class Committer:
         self._batch.indexed.append(IndexedBlob(blob, source.uri, digest))
         self.counts.aliased += 1
 
-    def _add_unreadable(self, source: Source, blob: Blob, reason: str) -> None:
-        self._batch.unreadable.append(UnreadableBlob(blob, source.uri, reason))
+    def _add_unreadable(self, source: Source, blob: Blob, reason: str, limit: Limit | None) -> None:
+        self._batch.unreadable.append(UnreadableBlob(blob, source.uri, reason, limit))
         self.counts.unreadable += 1

@@ -23,7 +23,7 @@ from indexer.metadata import read_metadata
 from indexer.orientation import apply_orientation, read_orientation
 from indexer.pixel_modes import to_rgb
 from indexer.signatures import claimed_format
-from storage.records import Metadata
+from storage.records import Limit, LimitKind, Metadata
 
 U8 = NDArray[np.uint8]
 
@@ -63,13 +63,26 @@ class DecodeLimits:
         max_pixels: pixels that decoding may hold in memory, at 4 to 8 bytes each: those of the
             scaled size for a baseline JPEG, of the full size for everything else.
         max_bytes: size of the file.
+        max_memory: bytes that decoding and describing it may take.
+        max_frames: frames or pages that are counted; only the first one is ever decoded.
         scaled_longer_side: a larger picture is shrunk by powers of two while its longer side stays
             at least this many pixels.
     """
 
     max_pixels: int = 200_000_000
     max_bytes: int = 512 * 2**20
+    max_memory: int = 4 * 2**30
+    max_frames: int = 10_000
     scaled_longer_side: int = 640
+
+    def by_kind(self, seconds: float) -> dict[LimitKind, float]:
+        """Those that an image can be over, with the seconds that it may take."""
+        return {
+            LimitKind.PIXELS: self.max_pixels,
+            LimitKind.BYTES: self.max_bytes,
+            LimitKind.MEMORY: self.max_memory,
+            LimitKind.SECONDS: seconds,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,8 @@ def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
     if len(content) > limits.max_bytes:
         raise UndecodableImage(
             f"The file has {len(content) / 2**20:.0f} MiB; the limit is "
-            f"{limits.max_bytes / 2**20:.0f} MiB."
+            f"{limits.max_bytes / 2**20:.0f} MiB.",
+            Limit(LimitKind.BYTES, limits.max_bytes),
         )
     name = claimed_format(content) or "image"
     try:
@@ -127,7 +141,10 @@ def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
         # Decoders of hostile bytes raise OSError, SyntaxError, ValueError, struct.error,
         # zlib.error, IndexError, KeyError, MemoryError, OverflowError and more. Whatever it was,
         # this content yields no picture, and the run goes on.
-        raise UndecodableImage(_reason(error, name)) from error
+        limit = None
+        if isinstance(error, MemoryError):
+            limit = Limit(LimitKind.MEMORY, limits.max_memory)
+        raise UndecodableImage(_reason(error, name), limit) from error
 
 
 def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> DecodedImage:
@@ -136,7 +153,7 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
     factor = _shrink_factor(width, height, limits.scaled_longer_side)
     is_scalable = name == "JPEG" and not is_decoded_whole(content)
     _check_pixels(width, height, min(factor, _DCT_SCALES) if is_scalable else 1, limits)
-    metadata = read_metadata(image, content)
+    metadata = read_metadata(image, content, limits.max_frames)
     orientation, is_upright = read_orientation(image)
     jpeg = read_jpeg_coding(image)
     if name == "JPEG" and factor > 1:
@@ -213,7 +230,8 @@ def _check_pixels(width: int, height: int, dct: int, limits: DecodeLimits) -> No
         scaled = f", {pixels / 1e6:.0f} scaled down" if dct > 1 else ""
         raise UndecodableImage(
             f"The picture has {width}×{height} pixels ({width * height / 1e6:.0f} megapixels"
-            f"{scaled}); the limit is {limits.max_pixels / 1e6:.0f} megapixels."
+            f"{scaled}); the limit is {limits.max_pixels / 1e6:.0f} megapixels.",
+            Limit(LimitKind.PIXELS, limits.max_pixels),
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from indexer.pipes import Pipe
-from indexer.planner import Plan, plan
+from indexer.planner import Limits, Plan, plan
 from indexer.reading import Alias, ReadJob, not_read
 from indexer.run_report import RunCounts
 from storage.blob import Blob
@@ -65,9 +65,15 @@ class Dispatcher:
     """Plans blobs and hands them out, those to be read in another order than they came."""
 
     def __init__(
-        self, catalog: Catalog, counts: RunCounts, jobs: Pipe[ReadJob], results: Pipe[object]
+        self,
+        catalog: Catalog,
+        limits: Limits,
+        counts: RunCounts,
+        jobs: Pipe[ReadJob],
+        results: Pipe[object],
     ) -> None:
         self._catalog = catalog
+        self._limits = limits
         self._counts = counts
         self._jobs = jobs
         self._results = results
@@ -77,7 +83,7 @@ class Dispatcher:
     def hand_out(self, source: Source, blob: Blob) -> None:
         """Plan one blob, and send it where it belongs."""
         entry = self._catalog.blob(blob.uri)
-        decision = plan(blob, entry)
+        decision = plan(blob, entry, self._limits)
         if decision is Plan.KEEP:
             self._counts.unchanged += 1
         elif decision is Plan.REFUSE:

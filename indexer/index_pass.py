@@ -34,7 +34,8 @@ from indexer.run_report import (
     own_peak_memory,
 )
 from indexer.selection import Selection
-from indexer.worker_pool import Decoder, Extract
+from indexer.turns import Turns
+from indexer.worker_pool import Decoder, Extract, memory_share
 from storage.catalog import Catalog
 from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
@@ -171,7 +172,8 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        shared = (catalog, options.selection, self._counts, self._clock, self._stop)
+        selected = (options.selection, options.limits.by_kind(options.image_timeout))
+        shared = (catalog, *selected, self._counts, self._clock, self._stop)
         self._finder: WorkFinder
         if names is None:
             self._finder = Lister(sources, *shared)
@@ -192,8 +194,12 @@ class _Run:
         )
         sides = tuple(sorted({embedder.spec.input_size for embedder in embedders}))
         extract_options = ExtractOptions(options.limits, options.preview_size, sides)
+        turns = Turns(self._stop)
+        share = memory_share(options.limits.max_memory, self._workers)
         self._decoders = [
-            Decoder(extract_options, options.image_timeout, options.extract, self._stop)
+            Decoder(
+                extract_options, options.image_timeout, options.extract, self._stop, turns, share
+            )
             for _ in range(self._workers)
         ]
         self._decoder_memory = [0] * self._workers
@@ -288,7 +294,9 @@ class _Run:
             self._clock.add("describe", answer.seconds)
             self._decoder_memory[number] = max(self._decoder_memory[number], answer.peak_memory)
             self._results.put(
-                DescribedBlob(job.source, job.blob, job.digest, answer.image, answer.reason)
+                DescribedBlob(
+                    job.source, job.blob, job.digest, answer.image, answer.reason, answer.limit
+                )
             )
         self._results.finish()
 

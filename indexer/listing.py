@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.finding import Dispatcher
 from indexer.pipes import Pipe, Stop, Stopped
-from indexer.planner import Plan, plan
+from indexer.planner import Limits, Plan, plan
 from indexer.reading import Listed, ReadJob
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
@@ -44,6 +44,7 @@ class Lister:
     Args:
         sources: none within another.
         selection: what the run looks at in them.
+        limits: of the run, for what was over a lower one.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Lister:
         sources: Sequence[Source],
         catalog: Catalog,
         selection: Selection,
+        limits: Limits,
         counts: RunCounts,
         clock: StageClock,
         stop: Stop,
@@ -58,6 +60,7 @@ class Lister:
         self._sources = sources
         self._catalog = catalog
         self._selection = selection
+        self._limits = limits
         self._counts = counts
         self._clock = clock
         self._stop = stop
@@ -74,7 +77,7 @@ class Lister:
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
-        dispatcher = Dispatcher(self._catalog, self._counts, jobs, results)
+        dispatcher = Dispatcher(self._catalog, self._limits, self._counts, jobs, results)
         for source in self._sources:
             before = self._counts.listed
             if isinstance(source, PagedSource):
@@ -200,7 +203,7 @@ class Lister:
         for blob in blobs:
             choice = self._selection.choose(blob, source.uri)
             entry = self._catalog.blob(blob.uri)
-            decision = plan(blob, entry)
+            decision = plan(blob, entry, self._limits)
             if choice is Choice.LOOK and decision is not Plan.KEEP:
                 todo.append(blob)
             elif choice is Choice.LOOK:

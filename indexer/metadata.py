@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,24 +12,23 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
+from indexer.gif_frames import count_gif_frames
 from indexer.transparency import has_alpha
 from storage.records import Metadata
 
 _T = TypeVar("_T")
 
 _LONGEST_TEXT = 120
-# Pillow counts their frames by seeking, and stays at the frame where a damaged file stopped it. So
-# they are counted on an image opened for it, by the plugin that opens the format.
-_SEEKING_FORMATS = {"GIF": "GIF", "TIFF": "TIFF", "MPO": "JPEG"}
 _BITS_OF_MODE = {"1": 1, "I": 32, "F": 32}
 
 
-def read_metadata(image: Image.Image, content: bytes) -> Metadata:
+def read_metadata(image: Image.Image, content: bytes, max_frames: int) -> Metadata:
     """Metadata of an opened image. May decode a PNG, whose EXIF may follow its pixels.
 
     Args:
         image: as opened; not yet loaded, since loading drops tags and frames of some formats.
         content: the bytes of the file.
+        max_frames: so many frames are counted.
     """
     exif = _guarded(image.getexif, Image.Exif())
     nothing: dict[int, object] = {}
@@ -46,7 +46,7 @@ def read_metadata(image: Image.Image, content: bytes) -> Metadata:
         has_icc=bool(image.info.get("icc_profile")),
         has_alpha=has_alpha(image),
         bits_per_channel=_guarded(lambda: _bits(image, content), 8),
-        frames=max(1, _guarded(lambda: _frames(image, content), 1)),
+        frames=max(1, _guarded(lambda: _frames(image, content, max_frames), 1)),
     )
 
 
@@ -59,12 +59,29 @@ def _guarded(read: Callable[[], _T], otherwise: _T) -> _T:
         return otherwise
 
 
-def _frames(image: Image.Image, content: bytes) -> int:
-    format_name = _SEEKING_FORMATS.get(image.format or "")
-    if format_name is None:
-        return int(getattr(image, "n_frames", 1))
-    with Image.open(io.BytesIO(content), formats=(format_name,)) as other:
-        return int(getattr(other, "n_frames", 1))
+def _frames(image: Image.Image, content: bytes, most: int) -> int:
+    match image.format:
+        case "GIF":
+            return count_gif_frames(content, most)
+        case "TIFF":
+            return _pages(content, most)
+        case "MPO":
+            with Image.open(io.BytesIO(content), formats=("JPEG",)) as other:
+                return min(most, int(getattr(other, "n_frames", 1)))
+        case _:
+            # Their headers say it.
+            return min(most, int(getattr(image, "n_frames", 1)))
+
+
+def _pages(content: bytes, most: int) -> int:
+    # On an image opened for it: Pillow stays at the page where a damaged file stopped it. What lies
+    # before the damage counts; a file of pages must not pass for its first one.
+    pages = 1
+    with Image.open(io.BytesIO(content), formats=("TIFF",)) as image, suppress(Exception):
+        while pages < most:
+            image.seek(pages)
+            pages += 1
+    return pages
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from indexer.finding import Dispatcher
 from indexer.pipes import Pipe, Stop, Stopped
+from indexer.planner import Limits
 from indexer.reading import Gone, ReadJob
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
@@ -35,6 +36,7 @@ class Nominated:
         names: Sequence[str],
         catalog: Catalog,
         selection: Selection,
+        limits: Limits,
         counts: RunCounts,
         clock: StageClock,
         stop: Stop,
@@ -43,6 +45,7 @@ class Nominated:
         self._names = names
         self._catalog = catalog
         self._selection = selection
+        self._limits = limits
         self._counts = counts
         self._clock = clock
         self._stop = stop
@@ -53,7 +56,7 @@ class Nominated:
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
-        dispatcher = Dispatcher(self._catalog, self._counts, jobs, results)
+        dispatcher = Dispatcher(self._catalog, self._limits, self._counts, jobs, results)
         for name in dict.fromkeys(self._names):
             source = self._source_of(name)
             if source is not None and looks_like_image(name):

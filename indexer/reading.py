@@ -19,6 +19,7 @@ from storage.errors import (
     SourceUnavailable,
 )
 from storage.listings import ListedPage
+from storage.records import Limit, LimitKind
 from storage.source import Source
 
 # Begins the reason of a blob that could not be had this time.
@@ -62,6 +63,7 @@ class Unreadable:
     source: Source
     blob: Blob
     reason: str
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ class Reader:
                     return Unreadable(source, blob, "the file is empty")
                 if blob.size > self._max_bytes:
                     reason = f"{blob.size} bytes are more than the limit of {self._max_bytes}"
-                    return Unreadable(source, blob, reason)
+                    limit = Limit(LimitKind.BYTES, self._max_bytes)
+                    return Unreadable(source, blob, reason, limit)
                 try:
                     return self._read_once(source, blob)
                 except BlobChanged:

@@ -1,8 +1,8 @@
 """Decoders in processes of their own, so that a hostile file costs one image and not the run.
 
-Each process serves one thread of the main process over a pipe. A decoder that crashes or does not
-answer in time is replaced; the image gets a second chance in a fresh process, then it is
-unreadable.
+Each process serves one thread of the main process over a pipe. A decoder that crashes, does not
+answer in time or runs out of memory is replaced; the image gets a second chance in a fresh process
+while no other decodes, then it is unreadable.
 Processes come from a fork server: forking after OpenMP has started (FAISS, torch) hangs.
 """
 
@@ -19,20 +19,28 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from pathlib import Path
 
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractedImage, ExtractOptions
 from indexer.pipes import Stop, Stopped
+from indexer.turns import Turns
+from storage.records import Limit, LimitKind
 
 Extract = Callable[[bytes, bytes, ExtractOptions], ExtractedImage]
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_ADDRESS_SPACE = 8 * 2**30
+# Without which no decoder can do anything; what `memory_share` gives at the least.
+_LEAST_MEMORY = 2**30
 _START_SECONDS = 60.0
 # How soon a decoder that is at work notices that the run ends.
 _POLL_SECONDS = 0.2
 # How much longer than its time limit a decoder lives when its run has died.
 _ALARM_SECONDS = 2.0
+# How long a process whose pipe has closed may take to be gone.
+_END_SECONDS = 5.0
+_MEMORY_BYTES = 8
+_DIGEST_BYTES = 32
 _FORK_SERVER_LOCK = threading.Lock()
 
 
@@ -43,6 +51,7 @@ class Described:
     Attributes:
         image: the description, or None.
         reason: why there is none; "" when there is one.
+        limit: the limit that the image is over, when that is why.
         seconds: time in the decoder.
         peak_memory: largest resident set of the decoder so far, bytes.
     """
@@ -51,10 +60,26 @@ class Described:
     reason: str
     seconds: float
     peak_memory: int
+    limit: Limit | None = None
 
 
-class DecoderDied(Exception):
-    """The decoder crashed or did not answer in time."""
+class DecoderFailed(Exception):
+    """The decoder crashed, did not answer in time, or ran out of memory."""
+
+    def __init__(self, reason: str, limit: Limit | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.limit = limit
+
+
+def memory_share(most: int, workers: int) -> int:
+    """Bytes that one image may take while as many others are decoded as there are workers.
+
+    Half the memory of the machine is for all of them. An image that needs more is decoded alone,
+    with `most`.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(most, max(_LEAST_MEMORY, machine // 2 // workers))
 
 
 class Decoder:
@@ -65,33 +90,45 @@ class Decoder:
         timeout: seconds an image may take.
         extract: the function to run there; it must be importable by name.
         stop: ends every wait.
+        turns: of all decoders of the run; None when this is the only one.
+        share: bytes of memory beside others; None for what `options` allows.
     """
 
     def __init__(
-        self, options: ExtractOptions, timeout: float, extract: Extract, stop: Stop
+        self,
+        options: ExtractOptions,
+        timeout: float,
+        extract: Extract,
+        stop: Stop,
+        turns: Turns | None = None,
+        share: int | None = None,
     ) -> None:
         self._options = options
         self._timeout = timeout
         self._extract = extract
         self._stop = stop
+        self._turns = turns or Turns(stop)
+        self._share = options.limits.max_memory if share is None else share
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self.restarts = 0
 
     def describe(self, content: bytes, digest: bytes) -> Described:
-        """Describes one image, in a second process if the first does not survive it.
+        """Describes one image; once more alone and in a new process if the first fails on it.
 
         Raises Stopped when the run ends meanwhile; the decoder is then only to be closed.
         """
         try:
-            return self._ask(content, digest)
-        except DecoderDied:
+            with self._turns.together():
+                return self._ask(content, digest, self._share)
+        except DecoderFailed:
             self._replace()
         try:
-            return self._ask(content, digest)
-        except DecoderDied as error:
+            with self._turns.alone():
+                return self._ask(content, digest, self._options.limits.max_memory)
+        except DecoderFailed as error:
             self._replace()
-            return Described(None, str(error), 0.0, 0)
+            return Described(None, error.reason, 0.0, 0, error.limit)
 
     def close(self) -> None:
         """Ends the process."""
@@ -106,17 +143,35 @@ class Decoder:
                 self._process.join()
             self._process = None
 
-    def _ask(self, content: bytes, digest: bytes) -> Described:
+    def _ask(self, content: bytes, digest: bytes, memory: int) -> Described:
         pipe = self._running()
         try:
-            pipe.send_bytes(digest + content)
+            pipe.send_bytes(memory.to_bytes(_MEMORY_BYTES, "big") + digest + content)
             if not self._answers(pipe, self._timeout):
-                raise DecoderDied(f"decoding took longer than {self._timeout:g} s")
+                raise self._too_slow()
             answer = pipe.recv()
         except (EOFError, OSError) as error:
-            raise DecoderDied("the decoder crashed on it") from error
+            raise self._died() from error
         assert isinstance(answer, Described)
+        if answer.limit is not None and answer.limit.kind is LimitKind.MEMORY:
+            raise DecoderFailed(answer.reason, answer.limit)
         return answer
+
+    def _too_slow(self) -> DecoderFailed:
+        limit = Limit(LimitKind.SECONDS, self._timeout)
+        return DecoderFailed(f"decoding took longer than {self._timeout:g} s", limit)
+
+    def _died(self) -> DecoderFailed:
+        assert self._process is not None
+        self._process.join(timeout=_END_SECONDS)
+        code = self._process.exitcode or 0
+        if code == -signal.SIGALRM:
+            return self._too_slow()
+        if code == -signal.SIGKILL:
+            # Nobody here sends it: the system does, when memory is used up.
+            return DecoderFailed("the decoder was killed on it, as for want of memory")
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return DecoderFailed(f"the decoder crashed on it ({how})")
 
     def _running(self) -> Connection:
         if self._pipe is not None:
@@ -185,7 +240,7 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
     import cv2
 
     cv2.setNumThreads(1)
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, resource.RLIM_INFINITY))
+    mapped = _mapped_bytes()
     try:
         pipe.send("ready")
     except OSError:
@@ -196,13 +251,31 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
             message = pipe.recv_bytes()
         except (EOFError, OSError):
             return
+        memory = int.from_bytes(message[:_MEMORY_BYTES], "big")
+        digest = message[_MEMORY_BYTES : _MEMORY_BYTES + _DIGEST_BYTES]
+        content = message[_MEMORY_BYTES + _DIGEST_BYTES :]
+        del message
+        _limit_memory(mapped + 2 * len(content) + memory)
         signal.setitimer(signal.ITIMER_REAL, timeout + _ALARM_SECONDS)
-        answer = _describe(extract, message[32:], message[:32], options)
+        answer = _describe(extract, content, digest, options)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
             pipe.send(answer)
         except OSError:
             return
+
+
+def _limit_memory(most: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _mapped_bytes() -> int:
+    """The address space of this process: its libraries, before it has decoded anything."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _describe(
@@ -211,13 +284,15 @@ def _describe(
     started = time.perf_counter()
     image: ExtractedImage | None = None
     reason = ""
+    limit: Limit | None = None
     try:
         image = extract(content, digest, options)
     except UndecodableImage as error:
-        reason = error.reason
+        reason, limit = error.reason, error.limit
     except MemoryError:
         reason = "decoding it needs more memory than one image may have"
+        limit = Limit(LimitKind.MEMORY, options.limits.max_memory)
     except Exception as error:  # noqa: BLE001 - whatever a file sets off here costs that file only
         reason = f"the decoder failed on it: {type(error).__name__}: {error}"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Described(image, reason, time.perf_counter() - started, peak)
+    return Described(image, reason, time.perf_counter() - started, peak, limit)

@@ -10,7 +10,8 @@ that are not valid UTF-8 survive.
     blob entry  [1, uri or nil, size, etag, last_modified, object_id, source, status, image_id,
                  reason]; uri is nil when the key holds all of it; source is the number of bytes of
                  the key that it takes up when it is the beginning of it, else a string; status is
-                 0 for indexed and 1 for unreadable
+                 0 for indexed and 1 for unreadable. Where a limit makes it unreadable, an eleventh:
+                 [kind, value]
     run         [1, run_id, started_at, finished_at or nil, [source…], {count…}]
     parameters  [1, schema_version, descriptor_version, preview_size,
                  [[name, dimension, fingerprint, runtime, input_size]…]]
@@ -32,7 +33,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.parameters import IndexParameters, ModelParameters
-from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord, Metadata, Quality
+from storage.records import (
+    F16,
+    F32,
+    U8,
+    BlobEntry,
+    BlobStatus,
+    ImageRecord,
+    Limit,
+    LimitKind,
+    Metadata,
+    Quality,
+)
 from storage.runs import Run
 
 LAYOUT_VERSION = 1
@@ -138,15 +150,20 @@ def encode_entry(entry: BlobEntry) -> bytes:
             _STATUSES.index(entry.status),
             entry.image_id,
             entry.reason,
+            *([[entry.limit.kind.value, entry.limit.value]] if entry.limit else ()),
         ]
     )
 
 
 def decode_entry(key: bytes, value: bytes) -> BlobEntry:
     """Raises LayoutError."""
-    row = _unpack(value, 10)
+    row = _unpack(value, 10, optional=1)
     try:
         source = row[6]
+        limit = None
+        if len(row) > 10:
+            kind, most = row[10]
+            limit = Limit(LimitKind(kind), float(most))
         if isinstance(source, int):
             source = key[:source].decode("utf-8", _SURROGATES)
         return BlobEntry(
@@ -159,6 +176,7 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
             status=_STATUSES[row[7]],
             image_id=row[8],
             reason=row[9],
+            limit=limit,
         )
     except (TypeError, ValueError, IndexError) as error:
         raise LayoutError(f"not a blob entry: {error}") from error
@@ -173,7 +191,10 @@ def encode_run(run: Run) -> bytes:
 def decode_run(value: bytes) -> Run:
     """Raises LayoutError."""
     row = _unpack(value, 6)
-    return Run(row[1], row[2], row[3], tuple(row[4]), row[5])
+    try:
+        return Run(row[1], row[2], row[3], tuple(row[4]), row[5])
+    except TypeError as error:
+        raise LayoutError(f"not a run: {error}") from error
 
 
 def encode_parameters(parameters: IndexParameters) -> bytes:
@@ -244,7 +265,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in the catalog")
 
 
-def _unpack(value: bytes, length: int) -> list[Any]:
+def _unpack(value: bytes, length: int, optional: int = 0) -> list[Any]:
     try:
         row = msgpack.unpackb(value, unicode_errors=_SURROGATES, use_list=True)
     except (ValueError, msgpack.UnpackException) as error:
@@ -253,6 +274,6 @@ def _unpack(value: bytes, length: int) -> list[Any]:
         raise LayoutError("not an array")
     if row[0] != LAYOUT_VERSION:
         raise LayoutError(f"version {row[0]!r} of the layout, this program knows {LAYOUT_VERSION}")
-    if len(row) != length:
+    if not length <= len(row) <= length + optional:
         raise LayoutError(f"{len(row)} fields where {length} belong")
     return row

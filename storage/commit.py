@@ -25,7 +25,7 @@ from storage.databases import (
     write_number,
 )
 from storage.listings import ListedPage, put_page
-from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures
+from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures, Limit
 from storage.vector_blocks import remove_vectors, write_vectors
 
 _DIGEST_BYTES = 32
@@ -42,11 +42,12 @@ class IndexedBlob:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBlob:
-    """A blob that gave no image, and why."""
+    """A blob that gave no image, and why; `limit` as in `BlobEntry`."""
 
     blob: Blob
     source: str
     reason: str
+    limit: Limit | None = None
 
 
 @dataclass(slots=True)
@@ -96,7 +97,9 @@ class Commit:
                 ids[blob.digest] = self._known_id(blob.digest)
             self._put(_entry(blob.blob, blob.source, image_id=ids[blob.digest]))
         for refused in batch.unreadable:
-            self._put(_entry(refused.blob, refused.source, reason=refused.reason))
+            self._put(
+                _entry(refused.blob, refused.source, reason=refused.reason, limit=refused.limit)
+            )
         for uri in batch.removed:
             key = blob_key(uri)
             if self._forget(key):
@@ -195,7 +198,9 @@ class Commit:
         write_number(txn, db, REMOVALS, read_number(txn, db, REMOVALS) + len(orphans))
 
 
-def _entry(blob: Blob, source: str, *, image_id: int = 0, reason: str = "") -> BlobEntry:
+def _entry(
+    blob: Blob, source: str, *, image_id: int = 0, reason: str = "", limit: Limit | None = None
+) -> BlobEntry:
     return BlobEntry(
         uri=blob.uri,
         size=blob.size,
@@ -206,4 +211,5 @@ def _entry(blob: Blob, source: str, *, image_id: int = 0, reason: str = "") -> B
         status=BlobStatus.INDEXED if image_id else BlobStatus.UNREADABLE,
         image_id=image_id,
         reason=reason,
+        limit=limit,
     )

@@ -157,7 +157,7 @@ def page_after(
     prefix = _prefix(source)
     with txn.cursor(db=databases.listings) as cursor:
         if cursor.set_range(prefix + encode_number(number + 1)) and cursor.key().startswith(prefix):
-            return _decode_page(source, cursor.key(), cursor.value())
+            return decode_page(source, cursor.key(), cursor.value())
     return None
 
 
@@ -168,7 +168,7 @@ def _heads(txn: Transaction, databases: Databases) -> list[Listing]:
         while is_there:
             key, value = cursor.item()
             if key[_SOURCE_BYTES:] == _HEAD:
-                found.append(_decode_head(value))
+                found.append(decode_head(value))
             # On to the next source: the pages between are not looked at.
             is_there = cursor.set_range(_next_prefix(key[:_SOURCE_BYTES]))
     return found
@@ -194,7 +194,7 @@ def _encode_head(listing: Listing) -> bytes:
     return packed
 
 
-def _decode_head(value: bytes) -> Listing:
+def decode_head(value: bytes) -> Listing:
     _, source, scope, begun_at = _unpack(value, 4)
     return Listing(source, scope, begun_at)
 
@@ -211,7 +211,7 @@ def _encode_page(page: ListedPage) -> bytes:
     return packed
 
 
-def _decode_page(source: str, key: bytes, value: bytes) -> ListedPage:
+def decode_page(source: str, key: bytes, value: bytes) -> ListedPage:
     _, marker, is_last, names, counts, blobs = _unpack(value, 6)
     try:
         return ListedPage(

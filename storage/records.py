@@ -96,6 +96,24 @@ class ImageRecord:
     metadata: Metadata = field(default_factory=Metadata)
 
 
+class LimitKind(StrEnum):
+    """What may be too much of."""
+
+    PIXELS = "pixels"
+    BYTES = "bytes"
+    MEMORY = "memory"
+    """Bytes of it, while decoding."""
+    SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that an image is over, and what it was."""
+
+    kind: LimitKind
+    value: float
+
+
 class BlobStatus(StrEnum):
     """What indexing made of a blob. There is no third thing."""
 
@@ -125,6 +143,8 @@ class BlobEntry:
         status: indexed or unreadable.
         image_id: the number of its image in the catalog; 0 when unreadable.
         reason: why it is unreadable; "" otherwise.
+        limit: the limit that makes it unreadable; None when it is another reason. It is read again
+            as soon as that limit is higher.
         holder: which index lists it; not stored. See `storage.joint_catalog`.
     """
 
@@ -137,6 +157,7 @@ class BlobEntry:
     status: BlobStatus
     image_id: int = 0
     reason: str = ""
+    limit: Limit | None = None
     holder: Holder = Holder.OWN
 
 

@@ -148,7 +148,7 @@ def _parsed(value: Raw) -> tuple[int, F16]:
     """Which slots are taken, and all slots: a view of the value."""
     flags = int.from_bytes(value[:_FLAG_BYTES], "little")
     slots, rest = flags.bit_length(), (len(value) - _FLAG_BYTES) // 2
-    if not slots or rest % slots or len(value) != _FLAG_BYTES + 2 * rest:
+    if not slots or rest < slots or rest % slots or len(value) != _FLAG_BYTES + 2 * rest:
         raise LayoutError("not a block of vectors")
     vectors: F16 = np.frombuffer(value, "<f2", offset=_FLAG_BYTES).reshape(slots, -1)
     return flags, vectors.astype(np.float16, copy=False)

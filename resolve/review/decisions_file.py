@@ -199,10 +199,12 @@ def _row(decision: Decision) -> dict[str, str]:
 
 def _note(line: bytes) -> tuple[str, str] | None:
     """Entry and group of a line that a review wrote; None for others."""
-    if not line.strip():
+    try:
+        row: Any = json.loads(line)
+    except ValueError:
+        # `read_decisions` has taken it: empty, or with line ends that are none to bytes.
         return None
-    row: dict[str, Any] = json.loads(line)
-    if row.get("by") != BY or "entry" not in row:
+    if not isinstance(row, dict) or row.get("by") != BY or "entry" not in row:
         return None
     return str(row["entry"]), str(row.get("group", ""))
 

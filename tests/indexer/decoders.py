@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ CRASH_ONCE = b"<crash once>"
 HANG = b"<hang>"
 FAIL = b"<fail>"
 HOARD = b"<hoard>"
+HUNGRY = b"<hungry>"
+KILLED = b"<killed>"
 
 
 def counting(log: Path, content: bytes, digest: bytes, options: ExtractOptions) -> ExtractedImage:
@@ -32,6 +35,19 @@ def counting(log: Path, content: bytes, digest: bytes, options: ExtractOptions) 
 def slow(seconds: float, content: bytes, digest: bytes, options: ExtractOptions) -> ExtractedImage:
     time.sleep(seconds)
     return extract(content, digest, options)
+
+
+def noting(
+    log: Path, seconds: float, content: bytes, digest: bytes, options: ExtractOptions
+) -> ExtractedImage:
+    """Notes its beginning and its end in a file."""
+    with log.open("a") as file:
+        file.write("begin ")
+        file.flush()
+        time.sleep(seconds)
+        image = extract(content, digest, options)
+        file.write("end ")
+    return image
 
 
 def naming(content: bytes, digest: bytes, options: ExtractOptions) -> ExtractedImage:
@@ -55,4 +71,9 @@ def hostile(notes: Path, content: bytes, digest: bytes, options: ExtractOptions)
         raise ZeroDivisionError("by the file")
     if content.endswith(HOARD):
         bytearray(2**40)
+    if content.endswith(HUNGRY):
+        # Never written to, so never in memory.
+        bytearray(2**31)
+    if content.endswith(KILLED):
+        os.kill(os.getpid(), signal.SIGKILL)
     return extract(content, digest, options)

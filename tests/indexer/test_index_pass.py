@@ -108,6 +108,31 @@ def test_a_file_over_the_limit_of_bytes_is_not_read(gallery: Path, index_path: P
     assert reasons(index_path) == {"huge.png": "50000 bytes are more than the limit of 40000"}
 
 
+def test_what_was_over_a_limit_is_read_again_when_the_limit_is_higher(
+    gallery: Path, index_path: Path
+):
+    (gallery / "text.jpg").write_text("Dear diary")
+    low = DecodeLimits(max_pixels=9000)
+    report = run_pass(gallery, index_path, limits=low)
+    assert report.unreadable == 13
+    assert run_pass(gallery, index_path, limits=low).unchanged == 13
+    lower = DecodeLimits(max_pixels=5000)
+    assert run_pass(gallery, index_path, limits=lower).unchanged == 13
+    report = run_pass(gallery, index_path)
+    assert (report.new_images, report.unchanged) == (12, 1)
+    assert run_pass(gallery, index_path, limits=lower).unchanged == 13
+
+
+def test_what_took_too_long_is_tried_again_with_more_time(gallery: Path, index_path: Path):
+    slow = partial(decoders.slow, 0.6)
+    for path in sorted(gallery.iterdir())[2:]:
+        path.unlink()
+    report = run_pass(gallery, index_path, image_timeout=0.2, extract=slow)
+    assert report.unreadable == 2
+    report = run_pass(gallery, index_path, image_timeout=30.0, extract=slow)
+    assert (report.new_images, report.read_requests) == (2, 2)
+
+
 def test_identical_files_of_one_run_are_decoded_once(gallery: Path, index_path: Path):
     for number in range(20):
         (gallery / f"copy{number}.jpg").write_bytes((gallery / "000.jpg").read_bytes())
@@ -157,7 +182,7 @@ def test_a_crashing_and_a_hanging_decoder_cost_their_images_only(gallery: Path, 
         extract=partial(decoders.hostile, gallery.parent),
     )
     assert reasons(index_path) == {
-        "003.jpg": "the decoder crashed on it",
+        "003.jpg": "the decoder crashed on it (exit code 3)",
         "005.jpg": "decoding took longer than 1 s",
     }
     assert (report.new_images, report.unreadable, report.worker_restarts) == (10, 2, 5)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from indexer.planner import Plan, plan
 from storage.blob import Blob
-from storage.records import BlobEntry, BlobStatus
+from storage.records import BlobEntry, BlobStatus, Limit, LimitKind
 
 BLOB = Blob("/p/a.jpg", 10, "etag", 1.0, object_id="disk:1")
 INDEXED = BlobEntry("/p/a.jpg", 10, "etag", 1.0, "disk:1", "/p", BlobStatus.INDEXED, image_id=7)
@@ -30,6 +30,14 @@ def test_another_etag_or_size_is_read():
 
 def test_the_same_content_in_another_object_is_noted_without_reading():
     assert plan(replace(BLOB, object_id="disk:2"), INDEXED) is Plan.REFRESH
+
+
+def test_what_is_over_a_limit_is_read_again_under_a_higher_one_of_the_same_kind():
+    refused = replace(UNDECODABLE, limit=Limit(LimitKind.PIXELS, 100))
+    assert plan(BLOB, refused) is Plan.KEEP
+    assert plan(BLOB, refused, {LimitKind.PIXELS: 100}) is Plan.KEEP
+    assert plan(BLOB, refused, {LimitKind.PIXELS: 99, LimitKind.BYTES: 1e9}) is Plan.KEEP
+    assert plan(BLOB, refused, {LimitKind.PIXELS: 101}) is Plan.READ
 
 
 def test_an_undecodable_blob_is_not_read_again_until_it_changes():

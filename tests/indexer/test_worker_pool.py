@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from indexer.extract import ExtractOptions, extract
 from indexer.pipes import Stop, Stopped
-from indexer.worker_pool import Decoder, Extract
+from indexer.turns import Turns
+from indexer.worker_pool import Decoder, Extract, memory_share
+from storage.records import Limit, LimitKind
 from tests.indexer import decoders
 from tests.indexer.passes import picture
 
@@ -30,8 +33,10 @@ def start() -> Iterator[Start]:
     """Makes decoders, which are closed after the test."""
     made: list[Decoder] = []
 
-    def make(extract: Extract, timeout: float = 30.0, stop: Stop | None = None) -> Decoder:
-        made.append(Decoder(OPTIONS, timeout, extract, stop or Stop()))
+    def make(
+        extract: Extract, timeout: float = 30.0, stop: Stop | None = None, **shared: Any
+    ) -> Decoder:
+        made.append(Decoder(OPTIONS, timeout, extract, stop or Stop(), **shared))
         return made[-1]
 
     yield make
@@ -50,6 +55,13 @@ def ask(decoder: Decoder, content: bytes):  # type: ignore[no-untyped-def]
 
 def pid_of(decoder: Decoder) -> int:
     return int(ask(decoder, b"x").reason)
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert path.exists()
 
 
 def is_gone(pid: int, seconds: float = 5.0) -> bool:
@@ -77,14 +89,22 @@ def test_an_undecodable_image_has_its_reason_and_costs_no_process(start: Start, 
     assert decoder.restarts == 0
 
 
-@pytest.mark.parametrize("what", [decoders.CRASH, decoders.SEGFAULT])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        (decoders.CRASH, "the decoder crashed on it (exit code 3)"),
+        (decoders.SEGFAULT, "the decoder crashed on it (SIGSEGV)"),
+        (decoders.KILLED, "the decoder was killed on it, as for want of memory"),
+    ],
+)
 def test_a_crash_costs_one_image_after_a_second_try(
-    start: Start, content: bytes, tmp_path: Path, what: bytes
+    start: Start, content: bytes, tmp_path: Path, what: bytes, reason: str
 ):
     decoder = start(partial(decoders.hostile, tmp_path))
     answer = ask(decoder, content + what)
     assert answer.image is None
-    assert answer.reason == "the decoder crashed on it"
+    assert answer.reason == reason
+    assert answer.limit is None
     assert decoder.restarts == 2
     assert ask(decoder, content).image is not None
 
@@ -101,6 +121,7 @@ def test_a_decoder_that_hangs_is_ended(start: Start, content: bytes, tmp_path: P
     decoder = start(partial(decoders.hostile, tmp_path), timeout=0.5)
     answer = ask(decoder, content + decoders.HANG)
     assert answer.reason == "decoding took longer than 0.5 s"
+    assert answer.limit == Limit(LimitKind.SECONDS, 0.5)
     assert is_gone(int((tmp_path / "hanging").read_text()))
     assert ask(decoder, content).image is not None
 
@@ -133,7 +154,82 @@ def test_an_image_that_wants_too_much_memory_is_refused(
     decoder = start(partial(decoders.hostile, tmp_path))
     answer = ask(decoder, content + decoders.HOARD)
     assert answer.reason == "decoding it needs more memory than one image may have"
+    assert answer.limit == Limit(LimitKind.MEMORY, OPTIONS.limits.max_memory)
+    assert decoder.restarts == 2
+    assert ask(decoder, content).image is not None
+
+
+def test_an_image_that_wants_more_memory_than_its_share_is_described_alone(
+    start: Start, content: bytes, tmp_path: Path
+):
+    decoder = start(partial(decoders.hostile, tmp_path), share=2**30)
+    assert ask(decoder, content).image is not None
     assert decoder.restarts == 0
+    # 2 GiB are within what an image may have, 1 GiB is its share.
+    assert ask(decoder, content + decoders.HUNGRY).image is not None
+    assert decoder.restarts == 1
+
+
+def test_what_broke_a_decoder_is_tried_again_while_no_other_decodes(
+    start: Start, content: bytes, tmp_path: Path
+):
+    stop = Stop()
+    turns = Turns(stop)
+    crashing = start(partial(decoders.hostile, tmp_path), stop=stop, turns=turns)
+    slow = start(partial(decoders.noting, tmp_path / "log", 0.5), stop=stop, turns=turns)
+    other = threading.Thread(target=ask, args=(slow, content))
+    other.start()
+    wait_for(tmp_path / "log")
+    assert ask(crashing, content + decoders.CRASH_ONCE).image is not None
+    # The second try began when the other had ended.
+    assert (tmp_path / "log").read_text() == "begin end "
+    other.join()
+
+
+def test_who_waits_to_be_alone_is_not_passed_by_those_who_come_later():
+    stop = Stop()
+    turns = Turns(stop)
+    order: list[str] = []
+    inside = threading.Event()
+    leave = threading.Event()
+
+    def together(name: str) -> None:
+        with turns.together():
+            order.append(name)
+            if name == "first":
+                inside.set()
+                leave.wait(10)
+
+    def alone() -> None:
+        with turns.alone():
+            order.append("alone")
+
+    threads = [threading.Thread(target=together, args=("first",)), threading.Thread(target=alone)]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    time.sleep(0.1)
+    threads.append(threading.Thread(target=together, args=("later",)))
+    threads[2].start()
+    time.sleep(0.1)
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["first", "alone", "later"]
+
+
+def test_nobody_waits_for_a_turn_in_a_run_that_has_ended():
+    stop = Stop()
+    turns = Turns(stop)
+    with turns.together():
+        threading.Timer(0.1, stop.set).start()
+        with pytest.raises(Stopped), turns.alone():
+            pass
+
+
+def test_the_share_of_memory_is_never_more_than_an_image_may_have():
+    assert memory_share(2**28, workers=1) == 2**28
+    assert memory_share(2**50, workers=10**6) == 2**30
 
 
 def test_a_closed_decoder_leaves_no_process_behind(start: Start):

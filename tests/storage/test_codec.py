@@ -21,7 +21,15 @@ from storage.codec import (
     encode_vector,
 )
 from storage.parameters import IndexParameters, ModelParameters
-from storage.records import BlobEntry, BlobStatus, ImageRecord, Metadata, Quality
+from storage.records import (
+    BlobEntry,
+    BlobStatus,
+    ImageRecord,
+    Limit,
+    LimitKind,
+    Metadata,
+    Quality,
+)
 from storage.runs import Run
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -48,6 +56,7 @@ records = st.builds(
         Metadata, taken_at=names, camera=names, has_exif=st.booleans(), frames=naturals
     ),
 )
+limits = st.builds(Limit, st.sampled_from(LimitKind), numbers)
 entries = st.builds(
     BlobEntry,
     uri=names.filter(bool),
@@ -59,6 +68,7 @@ entries = st.builds(
     status=st.sampled_from(BlobStatus),
     image_id=naturals,
     reason=names,
+    limit=st.none() | limits,
 )
 
 

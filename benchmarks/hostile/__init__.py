@@ -1,0 +1,1 @@
+"""Files as the world makes them: odd, damaged and made to do harm."""

@@ -1,0 +1,47 @@
+"""ICC profiles made by hand (ICC.1:2001-04): a wide gamut one, and the pieces of others."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+_D50 = (0.9642, 1.0, 0.82491)
+# Display P3, its primaries and white adapted to D50.
+_PRIMARIES = {
+    b"rXYZ": (0.51512, 0.24120, -0.00105),
+    b"gXYZ": (0.29198, 0.69225, 0.04189),
+    b"bXYZ": (0.15710, 0.06657, 0.78407),
+}
+
+
+def wide_gamut_profile() -> bytes:
+    """A version 2 matrix profile with the primaries of Display P3 and a gamma of 2.2."""
+    tags = {name: xyz_tag(*xyz) for name, xyz in (_PRIMARIES | {b"wtpt": _D50}).items()}
+    return icc_file(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_tag(2.2)))
+
+
+def icc_file(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
+    """A display profile of this colour space with these tags, each of a multiple of 4 bytes."""
+    table, data = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, value in tags.items():
+        table += name + struct.pack(">II", start + len(data), len(value))
+        data += value
+    size = start + len(data)
+    header = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
+    header += b"\0" * 12 + b"acsp" + b"\0" * 28 + _fixed(*_D50)
+    return header.ljust(128, b"\0") + table + data
+
+
+def xyz_tag(*xyz: float) -> bytes:
+    """A tag of three s15Fixed16 numbers."""
+    return b"XYZ \0\0\0\0" + _fixed(*xyz)
+
+
+def gamma_tag(gamma: float) -> bytes:
+    """A tone curve that is a power."""
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+
+
+def _fixed(*values: float) -> bytes:
+    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
