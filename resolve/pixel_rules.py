@@ -22,9 +22,10 @@ _STRONG_GRID = 0.45
 _SHARP_TO_THE_PIXEL, _SOFT = 0.9, 0.85
 _ENLARGED = 1.3
 _SAME_SIZE = 0.7
-# Logarithms of noise in grey levels: what two saves of one picture differ by, and a floor below
-# which differences mean nothing.
-_SAME_GRAIN, _LEAST_NOISE = 0.10, 0.5
+# Logarithms of noise in grey levels: what two saves of one picture differ by, and three of any
+# kind; and a floor, in grey levels, below which differences mean nothing: fine compression takes
+# grain of one or two levels away.
+_SAME_GRAIN, _NEARLY_SAME_GRAIN, _LEAST_NOISE = 0.10, 0.15, 1.5
 _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 
@@ -227,25 +228,39 @@ def _added_grain(contest: Contest, places: Places) -> F64:
     Those that lost before count too: a turned copy has the grain of the original nevertheless.
     Compression and blur take grain away, each by another amount, so an original may well have the
     most. But where two and more others agree on less, grain was added to the one that has more.
+    Coarse compression takes grain away: its level is no witness. Where three agree all the same,
+    it was not compression that made them equal.
     """
     pixels = np.array([record.width * record.height for record in contest.records])
     peers = np.flatnonzero(pixels > _SAME_SIZE * float(pixels[places].max()))
     noise = np.log(_LEAST_NOISE + contest.quality("noise"))
     quality = contest.quality("jpeg_quality")
-    # Coarse compression takes grain away: its level is no witness.
-    keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & (
-        (quality == 0) | (quality >= _FINE_JPEG)
-    )
+    is_fine = (quality == 0) | (quality >= _FINE_JPEG)
+    keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & is_fine
+    is_fair = (quality == 0) | (quality >= _COARSE_JPEG)
     # The copy's grain is all its own: nothing was added between the two.
     has_twin = np.asarray(contest.lossless_twins().any(axis=1))
     excess = np.zeros(len(contest))
     for n in peers:
-        rest = np.sort(noise[peers[(peers != n) & keeps_grain[peers]]])[::-1]
-        # The highest level that at least two of the others share.
-        shared = rest[:-1][rest[:-1] - rest[1:] <= _SAME_GRAIN]
-        if len(shared) and not has_twin[n]:
-            excess[n] = max(0.0, float(noise[n] - shared[0]))
+        if has_twin[n]:
+            continue
+        rest = peers[peers != n]
+        shared = max(
+            _highest_shared(noise[rest[keeps_grain[rest]]], 2, _SAME_GRAIN),
+            _highest_shared(noise[rest[is_fair[rest]]], 3, _NEARLY_SAME_GRAIN),
+        )
+        if np.isfinite(shared):
+            excess[n] = max(0.0, float(noise[n]) - shared)
     return np.asarray(-excess[places])
+
+
+def _highest_shared(levels: F64, count: int, within: float) -> float:
+    """The highest level that so many share, but for `within`; -inf where they do not."""
+    levels = np.sort(levels)[::-1]
+    if len(levels) < count:
+        return float("-inf")
+    spread = levels[: len(levels) - count + 1] - levels[count - 1 :]
+    return float(levels[: len(spread)][spread <= within].max(initial=-np.inf))
 
 
 def _added_grain_words(contest: Contest, winner: int, losers: Places) -> str:

@@ -40,15 +40,19 @@ class Thresholds:
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
+        min_outlined: from when on the outlines are those of one side.
+        max_opposed_outlined: `max_opposed` and `max_worst_place` for such outlines.
         min_translucency: correlation from which on the picture shows through a veil.
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
+        min_veil_outlined, max_opposed_vague: `outlined` of a veil, but for one that surprises on
+            the clean side by no more than that.
         min_thin_veil, max_worst_in_veil: correlation from which on a veil is so thin that texture
             outweighs it, and `max_worst_place` for such ones.
         max_solid_veil, max_solid_long_veil: `max_solid_share` for a veil, and for one whose line is
             at least `min_long_veil` of the frame: letters, not a light or a shadow.
-        min_tiles, min_tiled_veil, min_tiled_extent, max_solid_tiles: places of a veil that stands
-            all over the picture in no lines, how much shows through it, what they span, and
-            `max_solid_share` for it.
+        min_tiles, min_tiles_outlined, min_tiled_veil, min_tiled_extent, max_solid_tiles: places of
+            a veil that stands all over the picture in no lines, `outlined` of it, how much shows
+            through it, what they span, and `max_solid_share` for it.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -96,14 +100,19 @@ class Thresholds:
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12
+    min_outlined: float = 0.45
+    max_opposed_outlined: float = 0.22
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.33
+    min_veil_outlined: float = 0.30
+    max_opposed_vague: float = 0.05
     min_thin_veil: float = 0.84
     max_worst_in_veil: float = 0.88
     max_solid_veil: float = 0.25
     min_long_veil: float = 0.50
     max_solid_long_veil: float = 0.40
     min_tiles: int = 8
+    min_tiles_outlined: float = 0.36
     min_tiled_veil: float = 0.65
     min_tiled_extent: float = 0.60
     max_solid_tiles: float = 0.05

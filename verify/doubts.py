@@ -107,6 +107,9 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
             and max(changes.opposed, changes.worst_place) <= limits.max_opposed_solid
         )
     worst = max(changes.opposed, changes.worst_place)
+    if changes.outlined >= limits.min_outlined and worst <= limits.max_opposed_outlined:
+        # On busy ground strokes have little more detail than what they were painted over.
+        return _stand_in_lines(changes, limits)
     if changes.detail_added < limits.min_detail_ratio * changes.detail_kept:
         # Faint strokes on a busy picture: a thing that moved looks like that from both sides.
         return worst <= limits.max_opposed_faint and _are_letters(changes, limits)
@@ -120,8 +123,11 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
 def _is_veil(changes: Changes, limits: Thresholds) -> bool:
     """True when letters that the picture shows through stand in a line, or all over it.
 
-    A light, a shadow or a part in another colour let the picture show through too.
+    A light, a shadow or a part in another colour let the picture show through too, and have no
+    outlines of their own.
     """
+    if changes.outlined < limits.min_veil_outlined and changes.opposed > limits.max_opposed_vague:
+        return False
     is_thin = changes.translucency >= limits.min_thin_veil
     worst = limits.max_worst_in_veil if is_thin else limits.max_worst_place
     if not (
@@ -135,7 +141,8 @@ def _is_veil(changes: Changes, limits: Thresholds) -> bool:
         solid = limits.max_solid_long_veil if is_long else limits.max_solid_veil
         return changes.solid_share <= solid
     return (
-        changes.translucency >= limits.min_tiled_veil
+        changes.outlined >= limits.min_tiles_outlined
+        and changes.translucency >= limits.min_tiled_veil
         and changes.places >= limits.min_tiles
         and changes.extent >= limits.min_tiled_extent
         and changes.solid_share <= limits.max_solid_tiles

@@ -125,6 +125,7 @@ def measurements(evidence: Evidence) -> dict[str, float]:
         "changed_share": changes.changed_share,
         "opposed": changes.opposed,
         "worst_place": changes.worst_place,
+        "outlined": changes.outlined,
         "translucency": changes.translucency,
         "detail_kept": changes.detail_kept,
         "detail_added": changes.detail_added,

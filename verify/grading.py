@@ -49,6 +49,8 @@ _LEAST_CONTRAST = 0.12
 _IDENTITY = 0.75
 _GRADED, _RESATURATED = 1.0, 0.1
 _UNGRADED = 1.5
+# Mean move of luminance with which brightness was changed all over.
+_BRIGHTENED = 4.0
 _MOVED_MEAN, _MOVED_CONTRAST = 1.0, 0.03
 _RECOLOURED_SHARE = 0.97
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
@@ -91,6 +93,7 @@ class Grading:
         change: mean absolute move of luminance by the map, grey levels: 0 for an ungraded copy.
         saturation: factor on the colour of the more colourful image that gives the other's.
         shift: length of the move of the mean colour in the (Cb, Cr) plane, grey levels.
+        tint: the same but for what brightness, its ends and saturation explain.
         recolouring: of the colours, how far the map moves them other than by saturation and white
             balance, grey levels (97th percentile): a red shirt is not a copy of a blue one.
         spread_a, spread_b: standard deviation of the colour of each image, grey levels.
@@ -103,21 +106,13 @@ class Grading:
     change: float
     saturation: float
     shift: float
+    tint: float
     recolouring: float
     spread_a: float
     spread_b: float
     a_is_mapped: bool
     tones_a: Tones
     tones_b: Tones
-
-    @property
-    def tint(self) -> float:
-        """How far the mean colour moved otherwise than with brightness and saturation, levels."""
-        more, less = self.tones_a, self.tones_b
-        if more.colour < less.colour:
-            more, less = less, more
-        factor = self.saturation
-        return float(np.hypot(less.red - factor * more.red, less.blue - factor * more.blue))
 
     @property
     def is_graded(self) -> bool:
@@ -206,6 +201,7 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         change=change,
         saturation=_saturation(more, less),
         shift=float(np.hypot(*(more.mean(axis=0) - less.mean(axis=0)))),
+        tint=_tint(sample_a[agreeing], sample_b[agreeing]),
         recolouring=recolouring,
         spread_a=spread_a,
         spread_b=spread_b,
@@ -213,6 +209,21 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         tones_a=Tones.of(sample_a[agreeing]),
         tones_b=Tones.of(sample_b[agreeing]),
     )
+
+
+def _tint(a: F64, b: F64) -> float:
+    """How far the mean of colours (n, 3) moved otherwise than with brightness and saturation."""
+    inside = np.all((np.minimum(a, b) > _DARK_END) & (np.maximum(a, b) < _LIGHT_END), axis=1)
+    if inside.sum() >= _MIN_SAMPLES:
+        kept_a, kept_b = a[inside], b[inside]
+        if np.abs((kept_a - kept_b) @ _LUMINANCE).mean() > _BRIGHTENED:
+            # A ground that ran into white with all the rest says nothing of its colour.
+            a, b = kept_a, kept_b
+    more, less = _chroma(a), _chroma(b)
+    if more.var(axis=0).sum() < less.var(axis=0).sum():
+        more, less = less, more
+    moved = less.mean(axis=0) - _saturation(more, less) * more.mean(axis=0)
+    return float(np.hypot(*moved))
 
 
 def _looks_graded(a: F64, b: F64) -> bool:

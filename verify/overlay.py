@@ -35,6 +35,8 @@ U8 = NDArray[np.uint8]
 _EVEN = 2
 _JOIN = 9
 _MIN_PIXELS = 6
+# Slope of the softened places on their outline.
+_OUTLINE = 0.3 / 8
 # Between letters of a line, as a share of the frame's longer side.
 _GAP = 0.08
 _LARGE_PLACE, _LARGE_PIXELS = 0.04, 12
@@ -75,6 +77,8 @@ class Changes:
         overlay_is_on_b: True when b is the one with something laid over it.
         opposed: share of the surprise that is on the clean side, 0..0.5.
         worst_place: the same of the place where it is largest, small places left out, 0..1.
+        outlined: how much steeper the overlaid one is than the other across the outlines of the
+            changed places, -1..1; a thing that moved has its outlines in both.
         translucency: correlation of the two in the middle of the changed places: the clean picture
             shows through; 0 where it would not be weaker there, or has nothing to show.
         detail_kept: detail of the clean picture in the changed places, for that around them; what
@@ -101,6 +105,7 @@ class Changes:
     overlay_is_on_b: bool = True
     opposed: float = 0.0
     worst_place: float = 0.0
+    outlined: float = 0.0
     translucency: float = 0.0
     detail_kept: float = 1.0
     detail_added: float = 1.0
@@ -164,6 +169,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         overlay_is_on_b=on_b,
         opposed=opposed,
         worst_place=worst_place,
+        outlined=_outlined(residual, changed, on_b=on_b),
         translucency=translucency,
         detail_kept=_relative_detail(clean_grey, changed, ring),
         detail_added=_relative_detail(luminance(dirty), changed, ring),
@@ -280,6 +286,43 @@ def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool,
     by_place = np.bincount(label, clean_side) / np.maximum(1e-6, np.bincount(label, weight))
     large = pixels >= max(_LARGE_PIXELS, _LARGE_PLACE * len(label))
     return on_b, opposed, float(by_place[large].max(initial=0.0))
+
+
+def _outlined(residual: Residual, changed: Mask, *, on_b: bool) -> float:
+    """How much steeper the overlaid one is across the outlines of the changed places, -1..1.
+
+    On busy ground what was painted over may be no more surprising than what was painted, but it
+    has no edges where the strokes have theirs.
+    """
+    soft = cv2.GaussianBlur(changed.astype(np.float32), (0, 0), 1.0)
+    across = _slopes(np.asarray(soft, dtype=np.float32))
+    length = np.asarray(cv2.magnitude(*across), dtype=np.float32)
+    places = changed.astype(np.uint8)
+    grown, shrunk = (
+        np.asarray(change(places, np.ones((3, 3), np.uint8)) > 0)
+        for change in (cv2.dilate, cv2.erode)
+    )
+    outline = grown & ~shrunk & residual.mask & (length > _OUTLINE)
+    if not outline.any():
+        return 0.0
+    x, y = (direction[outline] / length[outline] for direction in across)
+
+    def steepness(image: F32) -> F32:
+        along_x, along_y = _slopes(image)
+        return np.asarray(np.abs(along_x[outline] * x + along_y[outline] * y))
+
+    steeper = steepness(residual.b) - steepness(residual.a)
+    one_sided = float(steeper.sum()) / max(1e-6, float(np.abs(steeper).sum()))
+    return one_sided if on_b else -one_sided
+
+
+def _slopes(image: F32) -> tuple[F32, F32]:
+    """The slopes along x and along y, units a pixel, float32 (h, w)."""
+    x, y = (
+        np.asarray(cv2.Sobel(image, cv2.CV_32F, *order, ksize=3, scale=1 / 8), dtype=np.float32)
+        for order in ((1, 0), (0, 1))
+    )
+    return x, y
 
 
 def _from_around(rgb: U8, known: Mask) -> tuple[F32, F32]:

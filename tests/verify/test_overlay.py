@@ -126,6 +126,15 @@ def test_a_word_missing_on_a_page_is_surrounded_by_paper() -> None:
     assert found.paper_around > LIMITS.max_paper_around
 
 
+def test_strokes_have_outlines_on_one_side_and_what_moved_on_both() -> None:
+    scene = photograph("china.jpg")
+    assert changes(scene, OVERLAYS["text"](scene, random())).outlined > LIMITS.min_outlined
+    first, second = scene.copy(), scene.copy()
+    thing = photograph("astronaut.png")[200:260, 100:160]
+    first[150:210, 150:210], second[150:210, 180:240] = thing, thing
+    assert abs(changes(first, second).outlined) < LIMITS.min_veil_outlined
+
+
 def test_another_picture_agrees_nowhere() -> None:
     scene, other = photograph("china.jpg"), photograph("flower.jpg")
     assert changes(scene, other).agreement_elsewhere < LIMITS.min_agreement
@@ -143,6 +152,15 @@ def test_another_picture_agrees_nowhere() -> None:
         ({"detail_kept": 0.2, "detail_added": 3.0}, "something changed in the picture"),
         ({"detail_kept": 3.0, "detail_added": 9.0}, "something changed in the picture"),
         ({"detail_added": 1.2}, "something changed in the picture"),
+        # Strokes on busy ground, told by their outlines.
+        ({"detail_added": 1.2, "worst_place": 0.2, "outlined": 0.5}, ""),
+        (
+            {"detail_added": 1.2, "worst_place": 0.2, "outlined": 0.3},
+            "something changed in the picture",
+        ),
+        ({"opposed": 0.3, "outlined": 0.5}, "something changed in the picture"),
+        ({"beside": 0.4, "outlined": 0.5}, "something changed in the picture"),
+        ({"solid_share": 0.2, "outlined": 0.5}, "something changed in the picture"),
         ({"solid_share": 0.2}, "something changed in the picture"),
         ({"paper": 0.6}, "something changed on a page, a screen or a drawing"),
         ({"paper_around": 0.6}, "something changed on a page, a screen or a drawing"),
@@ -183,6 +201,9 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 3}, False),
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.4, "places": 15}, False),
         # A light or a shadow.
+        ({"outlined": 0.2}, False),
+        ({"outlined": 0.2, "opposed": 0.04}, True),
+        ({"outlined": 0.33, "line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 15}, False),
         ({"solid_share": 0.6}, False),
         ({"solid_share": 0.35}, False),
         ({"solid_share": 0.35, "line_extent": 0.6}, True),
@@ -204,6 +225,7 @@ def test_letters_that_the_picture_shows_through_are_a_veil_and_a_light_is_none(
         line_extent=0.45,
         opposed=0.15,
         worst_place=0.5,
+        outlined=0.6,
         translucency=0.9,
         detail_kept=1.0,
         detail_added=1.2,
