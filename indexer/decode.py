@@ -50,6 +50,7 @@ _FORMATS = (
     "PPM",
     "QOI",
 )
+_IN_WORDS = {"WEBP": "WebP", "HEIF": "HEIC", "JPEG2000": "JPEG 2000"}
 _DCT_SCALES = 8
 # A panorama is not shrunk to a line.
 _SHORTER_SIDE = 64
@@ -144,7 +145,7 @@ def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
         limit = None
         if isinstance(error, MemoryError):
             limit = Limit(LimitKind.MEMORY, limits.max_memory)
-        raise UndecodableImage(_reason(error, name), limit) from error
+        raise UndecodableImage(_reason(error, _IN_WORDS.get(name, name)), limit) from error
 
 
 def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> DecodedImage:

@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
@@ -237,6 +238,7 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
     """The decoding process: one image after the other until the pipe closes."""
     # The alarm ends the process even inside a C library, and when nobody is left to kill it.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _silence()
     import cv2
 
     cv2.setNumThreads(1)
@@ -263,6 +265,15 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
             pipe.send(answer)
         except OSError:
             return
+
+
+def _silence() -> None:
+    """What decoders in C write of damaged files is said by the reason; here it would only tear the
+    run's own display. A crash is told by the exit code."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
 
 
 def _limit_memory(most: int) -> None:

@@ -150,15 +150,27 @@ def with_alpha(file_format: str, options: Mapping[str, Any], picture: Image.Imag
     return encode(opaque, file_format, **options)
 
 
+def cut_out(shape: Image.Image, picture: Image.Image) -> bytes:
+    """Transparent but for the shape, mode L; the colours are there under what is transparent."""
+    alpha = shape.resize(picture.size)
+    translucent = picture.convert("RGBA")
+    translucent.putalpha(alpha)
+    return encode(translucent, "PNG")
+
+
 def grey_with_alpha(picture: Image.Image) -> bytes:
     """Grey and alpha. Of a grey picture only is this a copy."""
     return encode(picture.convert("LA"), "PNG")
 
 
+def few_colours(picture: Image.Image) -> Image.Image:
+    """With a palette of 255, which changes a photograph and not what has few colours anyway."""
+    return picture.quantize(255)
+
+
 def palette(file_format: str, picture: Image.Image) -> bytes:
-    """256 colours, dithered, one of them transparent and used by no pixel."""
-    few = picture.quantize(255)
-    return encode(few, file_format, transparency=255)
+    """With a palette of 256, one of them transparent and used by no pixel."""
+    return encode(few_colours(picture), file_format, transparency=255)
 
 
 def _segment(content: bytes, wanted: int) -> tuple[int, int]:
@@ -216,4 +228,8 @@ CODED: Mapping[str, Variant] = {
     "ppm": partial(_saved, "PPM", {}),
     "qoi": partial(_saved, "QOI", {}),
 }
+# Of these only the first frame or page shows the picture: no copies of it, for they hold more.
+SEVERAL_FRAMES = frozenset(
+    ("jpeg-several", "png-animated", "webp-animated", "gif-animated", "tiff-pages")
+)
 VARIANTS: Mapping[str, Variant] = {**ORIENTED, **CODED}

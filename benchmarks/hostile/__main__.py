@@ -1,0 +1,46 @@
+"""Damaged and odd files, and what becomes of them.
+
+    python -m benchmarks.hostile damaged [--files 20000]    mutated files, indexed by the program
+
+Prints what was found as JSON, and exits with 1 when it is not as it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.hostile import damaged
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile")
+    parser.add_argument("what", choices=("damaged",))
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--timeout", type=float, default=10.0, help="seconds an image may take")
+    parser.add_argument("--out", type=Path, help="where it is done; default: a folder in /tmp")
+    arguments = parser.parse_args()
+    folder = arguments.out or Path(tempfile.mkdtemp(prefix="dedup-hostile-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = damaged.measure(
+            arguments.files, folder, seed=arguments.seed, timeout=arguments.timeout
+        )
+    finally:
+        if arguments.out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(json.dumps(asdict(outcome), indent=2))
+    wrong = outcome.faults_found()
+    for fault in wrong:
+        print(f"FAILED: {fault}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
