@@ -9,15 +9,16 @@ leaves dozens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.chroma import Chroma
 from verify.grading import Grading, fit_grading
 from verify.photometry import luminance
+from verify.specks import inside, opened, quantile, specks
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement
 
@@ -58,19 +59,9 @@ _FAINT_NOISE, _FAINT_SIDE = 1.1, 160
 _CLIPPING_ALLOWANCE = 12.0
 _GRADED = 4.0
 _LIGHT_END, _DARK_END = 250, 5
-# What a change of colour space does to the lightness of a saturated colour; and what a grading
-# does that was fitted to all colours, to the few that are more colourful than the rest.
-_COLOUR_ALLOWANCE = 0.06
-_GRADED_COLOUR_ALLOWANCE = 0.15
-_COLOUR_TOLERANCE = 28.0
-_COLOUR_NOISE_FACTOR = 8.0
-# Where nothing was graded: what small places in another colour have to be beyond, as a share of the
-# range around them too, and by how much together. Of 1,290 such copies one had such a place.
-_SMALL_COLOUR, _COLOUR_BLEEDING, _COLOUR_SPECK = 9.0, 0.45, 10.0
 # More texture than any row of the table of thresholds asks for.
 _TEXTURED_TILES, _TEXTURED_SHARE = 64, 0.25
 _THREE = np.ones((3, 3), np.uint8)
-_TWO = np.ones((2, 2), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +122,7 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     difference = np.asarray(cv2.absdiff(left, right), dtype=np.float32)
     slope = np.asarray(cv2.dilate(steepest, _THREE), dtype=np.float32)
     noise, misalignment = _noise(difference, slope, mask)
-    chroma = _Chroma.of(grading, mask_u8, blur)
+    chroma = Chroma.of(grading, mask, blur)
     unexplained = _unexplained(pair, grading, _Left(difference, slope, noise, misalignment), chroma)
     tiles = tile_agreement(left, right, mask, noise)
     is_plain = tiles.textured < max(_TEXTURED_TILES, _TEXTURED_SHARE * tiles.total)
@@ -176,7 +167,7 @@ class _Left:
         return np.asarray(self.difference - allowed - more, dtype=np.float32)
 
 
-def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: _Chroma) -> Mask:
+def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: Chroma) -> Mask:
     """Where the two differ by more than what is allowed, bool (h, w).
 
     What is laid over a picture is told by its shape, for which a pixel more or less counts: it is
@@ -190,42 +181,18 @@ def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: _Chro
         more = chroma.allowance()
         if grading.change > _GRADED:
             more = more + _CLIPPING_ALLOWANCE * _clipped(pair)
-    clear = _opened(((left.beyond(_MISALIGNMENT, more) > 0) | chroma.is_other) & mask)
-    if grading.is_graded or left.noise > _FAINT_NOISE or max(mask.shape) < _FAINT_SIDE:
-        return clear
-    excess = left.beyond(left.misalignment, more)
-    specks = _specks(np.maximum(excess, 0.0), mask, _SPECK * left.noise)
-    faint = specks | (chroma.is_off & mask)
+    clear = opened(((left.beyond(_MISALIGNMENT, more) > 0) | chroma.is_other) & mask)
+    faint = chroma.is_off & mask
+    if not grading.is_graded and left.noise <= _FAINT_NOISE and max(mask.shape) >= _FAINT_SIDE:
+        excess = np.maximum(left.beyond(left.misalignment, more), 0.0)
+        # What lies beyond the shared frame bleeds in.
+        faint |= specks(excess, inside(mask, 2), _SPECK * left.noise) & mask
     if not faint.any():
         return clear
     if int(clear.sum()) < _DESCRIBED * int(mask.sum()):
         return clear | faint
     around = np.asarray(cv2.dilate(clear.astype(np.uint8), np.ones(_EDGE_OF_CLEAR, np.uint8)) > 0)
     return clear | (faint & ~around)
-
-
-def _opened(places: Mask) -> Mask:
-    """Without what is smaller than two by two pixels."""
-    if not places.any():
-        return places
-    return np.asarray(cv2.morphologyEx(places.astype(np.uint8), cv2.MORPH_OPEN, _TWO) > 0)
-
-
-def _specks(excess: F32, mask: Mask, least: float) -> Mask:
-    """Small places whose excess adds up to `least`, with the pixels around them, bool (h, w)."""
-    # What lies beyond the shared frame bleeds in.
-    inner = cv2.erode(
-        mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )  # fmt: skip
-    places = ((excess > 0) & (np.asarray(inner) > 0)).astype(np.uint8)
-    count, labels = cv2.connectedComponents(places, connectivity=8)
-    if count == 1:
-        return np.zeros(mask.shape, dtype=bool)
-    labels = np.asarray(labels)
-    counts = np.bincount(labels.ravel(), excess.ravel(), minlength=count) >= least
-    counts[0] = False
-    return np.asarray(cv2.dilate(counts[labels].astype(np.uint8), _THREE) > 0) & mask
 
 
 def _soft_grey(rgb: U8) -> F32:
@@ -245,114 +212,15 @@ def _noise(difference: F32, slope: F32, mask: Mask) -> tuple[float, float]:
     """
     chosen = mask[::2, ::2]
     values, slopes = difference[::2, ::2][chosen], slope[::2, ::2][chosen]
-    everywhere = _quantile(values, 0.5)
-    edge = max(4.0, _quantile(slopes, _DETAIL_SHARE))
+    everywhere = quantile(values, 0.5)
+    edge = max(4.0, quantile(slopes, _DETAIL_SHARE))
     in_detail = slopes >= edge
     detail = values[in_detail]
     if len(detail) <= 50:
         return max(_NOISE_FLOOR, 1.4826 * everywhere), _MISALIGNMENT
-    noise = max(_NOISE_FLOOR, 1.4826 * everywhere, _DETAIL_NOISE * _quantile(detail, _QUIET_DETAIL))
-    met = _quantile(detail / slopes[in_detail], _MEETING)
+    noise = max(_NOISE_FLOOR, 1.4826 * everywhere, _DETAIL_NOISE * quantile(detail, _QUIET_DETAIL))
+    met = quantile(detail / slopes[in_detail], _MEETING)
     return noise, min(_MISALIGNMENT, max(_LEAST_MISALIGNMENT, _MEETING_FACTOR * met))
-
-
-def _quantile(values: F32, share: float) -> float:
-    place = int(share * (len(values) - 1))
-    return float(np.partition(values, place)[place]) if len(values) else 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Chroma:
-    """The colour of the two, at half resolution, which is all that most JPEGs have.
-
-    Attributes:
-        is_other: bool (h, w), where the colour is another one.
-        is_off: bool (h, w), small places where it is slightly off: thin letters in another colour
-            and the same lightness.
-        planes: red and blue of the one, then of the other, float32 (h / 2, w / 2).
-        is_graded: tone or colour were changed.
-    """
-
-    is_other: Mask
-    is_off: Mask
-    planes: tuple[tuple[F32, F32], tuple[F32, F32]]
-    is_graded: bool
-
-    @classmethod
-    def of(cls, grading: Grading, mask: U8, blur: float) -> _Chroma:
-        height, width = mask.shape
-        half = (max(1, width // 2), max(1, height // 2))
-        one = _soft_chroma(grading.a, half, max(0.0, blur))
-        other = _soft_chroma(grading.b, half, max(0.0, -blur))
-        distance = np.asarray(
-            cv2.magnitude(cv2.subtract(one[0], other[0]), cv2.subtract(one[1], other[1])),
-            dtype=np.float32,
-        )
-        nowhere = np.zeros(mask.shape, dtype=bool)
-        least = _COLOUR_TOLERANCE if grading.is_graded else _SMALL_COLOUR
-        if cv2.norm(distance, cv2.NORM_INF) <= least:
-            return cls(nowhere, nowhere, (one, other), grading.is_graded)
-        # Chroma is coarse: what lies beyond the shared frame bleeds in.
-        inner = np.asarray(
-            cv2.erode(
-                np.asarray(cv2.resize(mask, half, interpolation=cv2.INTER_NEAREST)),
-                np.ones((5, 5), np.uint8),
-                borderType=cv2.BORDER_CONSTANT,
-                borderValue=0,
-            )
-            > 0
-        )
-        median = _COLOUR_NOISE_FACTOR * _quantile(distance[inner], 0.5)
-        is_other = _opened((distance > max(_COLOUR_TOLERANCE, median)) & inner)
-        is_off = np.zeros(inner.shape, dtype=bool)
-        if not grading.is_graded:
-            bleeding = _COLOUR_BLEEDING * _steepest([*one, *other])
-            excess = np.asarray(distance - max(_SMALL_COLOUR, median) - bleeding, np.float32)
-            is_off = _specks(np.maximum(excess, 0.0), inner, _COLOUR_SPECK)
-        return cls(
-            _enlarged(is_other, (width, height)),
-            _enlarged(is_off, (width, height)),
-            (one, other),
-            grading.is_graded,
-        )
-
-    def allowance(self) -> F32:
-        """Grey levels by which the lightness of a colour may be off, float32 (h, w)."""
-        colourful = [cv2.magnitude(red - 128, blue - 128) for red, blue in self.planes]
-        if self.is_graded:
-            doubtful = cv2.max(*colourful) * _GRADED_COLOUR_ALLOWANCE
-        else:
-            doubtful = cv2.min(*colourful) * _COLOUR_ALLOWANCE
-        height, width = self.is_other.shape
-        return np.asarray(
-            cv2.resize(np.asarray(doubtful), (width, height), interpolation=cv2.INTER_LINEAR),
-            dtype=np.float32,
-        )
-
-
-def _enlarged(places: Mask, size: tuple[int, int]) -> Mask:
-    full = cv2.resize(places.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(full > 0)
-
-
-def _steepest(planes: Sequence[F32]) -> F32:
-    """The largest range around a pixel in any of the planes, float32 (h, w)."""
-    steepest = _range(planes[0])
-    for plane in planes[1:]:
-        steepest = np.asarray(cv2.max(steepest, _range(plane)), dtype=np.float32)
-    return np.asarray(cv2.dilate(steepest, _THREE), dtype=np.float32)
-
-
-def _soft_chroma(rgb: U8, half: tuple[int, int], sharper_by: float) -> tuple[F32, F32]:
-    """Red and blue chroma at half resolution, as soft as that of the other image."""
-    small = cv2.resize(rgb, half, interpolation=cv2.INTER_AREA)
-    sigma = float(np.hypot(_BASE_BLUR, sharper_by / 2))
-    ycc = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2YCrCb)
-    red, blue = (
-        np.asarray(cv2.GaussianBlur(cv2.extractChannel(ycc, n), (0, 0), sigma), np.float32)
-        for n in (1, 2)
-    )
-    return red, blue
 
 
 def _clipped(pair: AlignedPair) -> F32:

@@ -119,6 +119,24 @@ def the_date_is_another(picture: U8, random: Random) -> tuple[U8, U8]:
     return stamped[0], stamped[1]
 
 
+def the_number_on_its_ground_is_another(picture: U8, random: Random) -> tuple[U8, U8]:
+    """Red digits about as light as what they stand on: only their colour tells."""
+    height, width = picture.shape[:2]
+    x, y = int(random.uniform(0.05, 0.5) * width), int(random.uniform(0.2, 0.9) * height)
+    lightness = float(picture[y - 12 : y, x : x + 60].mean())
+    red = np.array([255.0, 60.0, 60.0]) * max(0.5, lightness / 125.0)
+    colour = tuple(float(value) for value in np.clip(red, 0, 255))
+
+    def numbered(number: str) -> U8:
+        marked = picture.copy()
+        cv2.putText(
+            marked, f"No. {number}", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA
+        )
+        return marked
+
+    return numbered("4717"), numbered("4811")
+
+
 RETOUCHES: dict[str, Retouch] = {
     retouch.__name__.replace("_", " "): retouch
     for retouch in (
@@ -131,6 +149,7 @@ RETOUCHES: dict[str, Retouch] = {
         a_pin_stands_elsewhere,
         the_score_is_another,
         the_date_is_another,
+        the_number_on_its_ground_is_another,
     )
 }
 
