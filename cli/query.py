@@ -19,7 +19,7 @@ from cli.options import (
 )
 
 if TYPE_CHECKING:
-    from cli.query_image import QueryAnswer
+    from cli.answering import QueryAnswer
 
 EXAMPLE = (
     "Examples:\n\n\b\n"

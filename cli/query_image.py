@@ -5,22 +5,17 @@ from __future__ import annotations
 import hashlib
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
+from cli.answering import Answering, QueryAnswer, embedded
 from cli.config import Settings
 from cli.loading import decode_limits, load_embedders_of, load_verifier, source_options
-from cli.transform_words import describe_transform
 from indexer.embedders.base import Embedder
 from indexer.errors import UndecodableImage
-from indexer.extract import ExtractedImage, ExtractOptions, extract
-from resolve.verdicts import CachedVerdicts, decode_preview
+from indexer.extract import ExtractOptions, extract
 from search.index_set import IndexSet
-from search.neighbours import Neighbour, neighbours
 from search.options import SearchOptions
 from storage.azure_address import is_azure, redact
 from storage.catalog import Catalog
@@ -28,62 +23,9 @@ from storage.errors import ImageInputError, IndexMismatch, SourceNotFound
 from storage.index_directory import IndexDirectory
 from storage.open_source import open_source
 from storage.parameters import IndexParameters
-from storage.records import F32, U8
 from verify.cascade import Verifier
-from verify.evidence import VerifyImage
-from verify.verdict import Relation
 
 STANDARD_INPUT = "-"
-# A verified copy may stand behind look-alikes in the order of the descriptors: more neighbours are
-# verified than shown.
-VERIFIED_AT_LEAST = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One neighbour of a query.
-
-    Attributes:
-        uris: the blobs that hold this image.
-        hamming: distance of the 64-bit wavelet hashes, over the eight orientations.
-        similarity: model name to cosine similarity.
-        relation: the verdict; "" when not verified.
-        score: its score; None when not verified.
-        transform: in words, how the query lies on this image.
-        homography: pixels of the query to pixels of this image, row by row; [] when there is none.
-        reason: the verdict's reason.
-    """
-
-    uris: list[str]
-    width: int
-    height: int
-    hamming: int
-    similarity: dict[str, float]
-    relation: str = ""
-    score: float | None = None
-    transform: str = ""
-    homography: list[list[float]] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def best_similarity(self) -> float:
-        """The highest of the similarities; 0 when there is none."""
-        return max(self.similarity.values(), default=0.0)
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether verification said so."""
-        return self.relation not in ("", Relation.DIFFERENT.value)
-
-
-@dataclass(frozen=True, slots=True)
-class QueryAnswer:
-    """A query and its neighbours, verified copies first."""
-
-    query: str
-    width: int
-    height: int
-    matches: list[Match]
 
 
 class QueryEngine:
@@ -101,8 +43,9 @@ class QueryEngine:
                     "Run dedup index SOURCE first.",
                 )
             self._parameters: IndexParameters = parameters
-            self._options = SearchOptions()
-            self._indexes = IndexSet.open(directory, self._catalog, self._options)
+            search = SearchOptions()
+            indexes = IndexSet.open(directory, self._catalog, search)
+            self._answering = Answering(self._catalog, indexes, search)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> QueryEngine:
@@ -134,11 +77,7 @@ class QueryEngine:
             SourceNotFound, CredentialsError, SourceError: as its source raises them.
         """
         content = read_query(location, self._settings)
-        options = ExtractOptions(
-            limits=decode_limits(self._settings, self._parameters.preview_size),
-            preview_size=self._parameters.preview_size,
-            network_inputs=tuple({model.input_size for model in self._parameters.models}),
-        )
+        options = query_options(self._settings, self._parameters)
         try:
             image = extract(content, hashlib.sha256(content).digest(), options)
         except UndecodableImage as error:
@@ -146,88 +85,19 @@ class QueryEngine:
                 f"{_shown(location)} cannot be used as an image: {error.reason.rstrip('.')}.",
                 "Give an image that is whole, in one of the usual formats.",
             ) from error
-        wanted = self._settings.top
-        found = neighbours(
-            self._catalog,
-            self._indexes,
-            image.record.hash64,
-            image.record.hash256,
-            self._embeddings(image),
-            max(wanted, VERIFIED_AT_LEAST) if self._settings.verify else wanted,
-            self._options,
-        )
-        is_verified = self._settings.verify
-        matches = self._verified(image, found) if is_verified else self._unverified(found)
-        return QueryAnswer(
-            redact(location), image.record.width, image.record.height, matches[:wanted]
+        verifier = self._verifier if self._settings.verify else None
+        return self._answering.answer(
+            redact(location), image, embedded(image, self._embedders), self._settings.top, verifier
         )
 
-    def _embeddings(self, image: ExtractedImage) -> dict[str, list[F32]]:
-        """Every model's embeddings of the query in its eight orientations."""
-        return {
-            embedder.spec.name: list(
-                embedder.embed(_orientations(image.network_inputs[embedder.spec.input_size]))
-            )
-            for embedder in self._embedders
-        }
 
-    def _unverified(self, found: list[Neighbour]) -> list[Match]:
-        return [self._match(neighbour) for neighbour in found]
-
-    def _verified(self, image: ExtractedImage, found: list[Neighbour]) -> list[Match]:
-        query = VerifyImage(decode_preview(image.preview), image.record)
-        images = CachedVerdicts(self._catalog, self._verifier, is_writable=False)
-        matches = []
-        for neighbour in found:
-            other = images.image(neighbour.image_id)
-            verdict = self._verifier.verify(query, other)
-            words, rows = "", []
-            if verdict.transform is not None and verdict.is_copy:
-                record = other.record
-                rows = verdict.transform.tolist()
-                words = str(
-                    describe_transform(
-                        verdict.transform,
-                        (image.record.width, image.record.height),
-                        (record.width, record.height),
-                    )
-                )
-            matches.append(
-                self._match(
-                    neighbour,
-                    relation=verdict.relation.value,
-                    score=verdict.score,
-                    transform=words,
-                    homography=rows,
-                    reason=verdict.reason,
-                )
-            )
-        # The sort is stable: among equals the order of the descriptors stays.
-        return sorted(matches, key=lambda match: (not match.is_copy, -(match.score or 0.0)))
-
-    def _match(
-        self,
-        neighbour: Neighbour,
-        *,
-        relation: str = "",
-        score: float | None = None,
-        transform: str = "",
-        homography: list[list[float]] | None = None,
-        reason: str = "",
-    ) -> Match:
-        record = self._catalog.record(neighbour.image_id)
-        return Match(
-            uris=[entry.uri for entry in self._catalog.blobs_of(neighbour.image_id)],
-            width=record.width,
-            height=record.height,
-            hamming=neighbour.hamming,
-            similarity=neighbour.similarity,
-            relation=relation,
-            score=score,
-            transform=transform,
-            homography=homography or [],
-            reason=reason,
-        )
+def query_options(settings: Settings, parameters: IndexParameters) -> ExtractOptions:
+    """How a query is described, so that it compares with an index of these parameters."""
+    return ExtractOptions(
+        limits=decode_limits(settings, parameters.preview_size),
+        preview_size=parameters.preview_size,
+        network_inputs=tuple({model.input_size for model in parameters.models}),
+    )
 
 
 def read_query(location: str, settings: Settings) -> bytes:
@@ -263,13 +133,6 @@ def _read_blob(location: str, settings: Settings) -> bytes:
         return source.read(blob)
     finally:
         source.close()
-
-
-def _orientations(square: U8) -> U8:
-    """The eight orientations of a square, uint8 (8, S, S, 3): embeddings change with rotation."""
-    turned = [np.rot90(square, turns) for turns in range(4)]
-    mirrored = [np.rot90(square[:, ::-1], turns) for turns in range(4)]
-    return np.ascontiguousarray(np.stack(turned + mirrored))
 
 
 def _shown(location: str) -> str:

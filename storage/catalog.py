@@ -81,6 +81,23 @@ class Catalog(CatalogListings):
         """
         return cls(path, is_writable=False)
 
+    @classmethod
+    def open_snapshot(cls, path: Path) -> Catalog:
+        """The catalog as it is now, whatever is committed later; safe in several threads.
+
+        Close it before long: until then the file grows with every commit.
+
+        Raises:
+            NotAnIndex, IndexMismatch, IndexStorageError: as for `open_reader`.
+        """
+        catalog = cls(path, is_writable=False)
+        try:
+            catalog._hold()
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
     def commit(self, batch: CatalogBatch) -> dict[bytes, int]:
         """Store a batch in one transaction; the image id of every digest in it.
 

@@ -13,6 +13,7 @@ from storage.databases import Databases, Transaction, open_databases, read_numbe
 from storage.environment import open_environment, release_environment
 from storage.errors import DedupError
 from storage.faults import storage_faults
+from storage.held_read import Environment, HeldRead
 
 
 class CatalogFile:
@@ -21,10 +22,12 @@ class CatalogFile:
     def __init__(self, path: Path, *, is_writable: bool) -> None:
         self._path = path
         self._is_writable = is_writable
-        self._environment = open_environment(path, is_writable=is_writable)
+        environment = open_environment(path, is_writable=is_writable)
+        self._environment: Environment = environment
         self._is_open = True
+        self._held: HeldRead | None = None
         try:
-            self._db: Databases = open_databases(self._environment, path, is_writable=is_writable)
+            self._db: Databases = open_databases(environment, path, is_writable=is_writable)
         except DedupError:
             self.close()
             raise
@@ -33,6 +36,8 @@ class CatalogFile:
         """Release the file. Closing twice is harmless."""
         if self._is_open:
             self._is_open = False
+            if self._held is not None:
+                self._held.end()
             release_environment(self._path)
 
     def __enter__(self) -> Self:
@@ -45,6 +50,18 @@ class CatalogFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def last_transaction(self) -> int:
+        """Number of the last commit of any process; of a snapshot too it is that of the file."""
+        with storage_faults(self._path):
+            return int(self._environment.info()["last_txnid"])
+
+    def _hold(self) -> None:
+        """From now on everything is read as it is now."""
+        assert not isinstance(self._environment, HeldRead)
+        with storage_faults(self._path):
+            self._environment = self._held = HeldRead(self._environment)
 
     @contextmanager
     def _read(self) -> Iterator[Transaction]:

@@ -31,6 +31,7 @@ import lmdb
 from storage.codec import decode_number, encode_number
 from storage.errors import IndexMismatch, NotAnIndex
 from storage.faults import storage_faults
+from storage.held_read import Environment
 from storage.parameters import SCHEMA_VERSION
 
 SCHEMA = b"schema"
@@ -117,7 +118,7 @@ def write_number(txn: Transaction, databases: Databases, name: bytes, number: in
 
 
 def scan(
-    environment: lmdb.Environment,
+    environment: Environment,
     path: Path,
     database: Any,
     *,
@@ -128,7 +129,8 @@ def scan(
     """Keys and values in key order, from `start`, while they begin with `prefix`.
 
     Each list comes from a transaction of its own: one held open by a slow consumer would keep the
-    writer from reusing pages. What is committed meanwhile further along is therefore seen.
+    writer from reusing pages. What is committed meanwhile further along is therefore seen, but not
+    in a snapshot.
     """
     position = max(start, prefix)
     while True:
@@ -136,8 +138,8 @@ def scan(
         is_last = True
         with (
             storage_faults(path),
-            environment.begin(db=database) as txn,
-            txn.cursor() as cursor,
+            environment.begin() as txn,
+            txn.cursor(db=database) as cursor,
         ):
             if cursor.set_range(position):
                 for key, value in cursor:
