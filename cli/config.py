@@ -92,7 +92,14 @@ class Settings:
         tag: name and value of the index tag that copies get.
         check: whether contents are read again before something is done, or only ETags compared.
         price_per_gb: what 2³⁰ stored bytes cost a month; None for the list price of cloud storage.
-        port: of this machine, for the review; 0 for any free one.
+        port: where the review or the service listens; 0 for any free one.
+        host: where the service listens.
+        api_keys: a file of the keys that the service knows; None has it make one up.
+        source: what clients of the service may name images of.
+        uploads: the folder for images sent to the service to be added; None keeps none.
+        rate: requests per second of one key of the service.
+        max_upload_megabytes: MiB of an image sent to the service.
+        refresh: least seconds between two looks of the service at the index.
         json: print the result as JSON on standard output.
     """
 
@@ -132,6 +139,13 @@ class Settings:
     check: str = "content"
     price_per_gb: float | None = None
     port: int = 0
+    host: str = "127.0.0.1"
+    api_keys: Path | None = None
+    source: tuple[str, ...] = ()
+    uploads: Path | None = None
+    rate: float = 50.0
+    max_upload_megabytes: float = 32.0
+    refresh: float = 5.0
     json: bool = False
 
 
@@ -171,6 +185,13 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "check": parse_one_of(CHECKS),
     "price_per_gb": parse_number(0, 1_000, is_whole=False),
     "port": parse_number(0, 65_535, is_whole=True),
+    "host": parse_text,
+    "api_keys": parse_path,
+    "source": parse_texts,
+    "uploads": parse_path,
+    "rate": parse_number(0.01, 100_000, is_whole=False),
+    "max_upload_megabytes": parse_number(0.01, 4096, is_whole=False),
+    "refresh": parse_number(0.1, 3600, is_whole=False),
     "json": parse_boolean,
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, doctor, index, info, models, query, resolve, review, undo
+from cli import apply, doctor, index, info, models, query, resolve, review, serve, undo
 from cli.errors import DedupGroup
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ index.register(app)
 query.register(app)
 resolve.register(app)
 review.register(app)
+serve.register(app)
 apply.register(app)
 undo.register(app)
 info.register(app)

@@ -52,10 +52,10 @@ class CatalogFile:
         self.close()
 
     @property
-    def last_transaction(self) -> int:
-        """Number of the last commit of any process; of a snapshot too it is that of the file."""
+    def is_outdated(self) -> bool:
+        """Whether something has been committed since this snapshot; only a snapshot ever is."""
         with storage_faults(self._path):
-            return int(self._environment.info()["last_txnid"])
+            return self._held is not None and self._held.is_outdated
 
     def _hold(self) -> None:
         """From now on everything is read as it is now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -32,9 +32,11 @@ class HeldRead:
         with self._guard:
             yield self._transaction
 
-    def info(self) -> Mapping[str, Any]:
-        """Counters of the file as it is now."""
-        return self._environment.info()
+    @property
+    def is_outdated(self) -> bool:
+        """Whether any process has committed since."""
+        with self._guard:
+            return bool(self._environment.info()["last_txnid"] != self._transaction.id())
 
     def end(self) -> None:
         """Let the writer have the pages."""

@@ -25,12 +25,13 @@ def test_what_is_committed_later_is_not_seen(tmp_path, make_batch):
     with Catalog.open_writer(tmp_path / "catalog") as writer:
         writer.commit(make_batch({"/photos/a.jpg": 1, "/photos/b.jpg": 2}))
         with Catalog.open_snapshot(tmp_path / "catalog") as snapshot:
-            before, transaction = _seen(snapshot), snapshot.last_transaction
+            before = _seen(snapshot)
             assert before == _seen(writer)
+            assert not snapshot.is_outdated
             writer.commit(make_batch({"/photos/c.jpg": 3}))
             writer.commit(CatalogBatch(removed=["/photos/a.jpg"]))
             assert _seen(snapshot) == before != _seen(writer)
-            assert snapshot.last_transaction == transaction + 2
+            assert snapshot.is_outdated
             with Catalog.open_snapshot(tmp_path / "catalog") as later:
                 assert _seen(later) == _seen(writer)
 
