@@ -31,6 +31,8 @@ _SMALL, _SMALL_NOISE_FACTOR, _SPECK = 4.0, 4.0, 5.0
 # Share of the range of colour around a pixel that bleeding and misalignment may take: so many times
 # what they take in three quarters of the places with detail.
 _MEETING, _MEETING_FACTOR, _LEAST_BLEEDING, _BLEEDING = 0.75, 3.0, 0.1, 0.45
+# Sigma of the blur that undoes a sharpening, from which on colours overshoot at their edges.
+_SHARPENED = 0.75
 _DETAIL_SHARE, _LEAST_DETAIL, _QUIET_DETAIL, _DETAIL_NOISE = 0.75, 8.0, 0.3, 1.3
 _MIN_DETAIL, _LEAST_NOISE = 50, 0.7
 # Coarse compression shifts the colour of whole blocks; strokes are thinner than so many pixels.
@@ -83,7 +85,7 @@ class Chroma:
                 found.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
             )
             is_other = np.asarray(full > 0)
-        if largest > _SMALL and not grading.is_graded:
+        if largest > _SMALL and not grading.is_graded and abs(blur) < _SHARPENED:
             is_off = _off(grading.a, grading.b, mask, blur)
         return cls(is_other, is_off, (one, other), grading.is_graded)
 

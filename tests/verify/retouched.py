@@ -120,17 +120,19 @@ def the_date_is_another(picture: U8, random: Random) -> tuple[U8, U8]:
 
 
 def the_number_on_its_ground_is_another(picture: U8, random: Random) -> tuple[U8, U8]:
-    """Red digits about as light as what they stand on: only their colour tells."""
+    """Red digits, or blue ones on what is red, as light as their ground: only the colour tells."""
     height, width = picture.shape[:2]
     x, y = int(random.uniform(0.05, 0.5) * width), int(random.uniform(0.2, 0.9) * height)
-    lightness = float(picture[y - 12 : y, x : x + 60].mean())
-    red = np.array([255.0, 60.0, 60.0]) * max(0.5, lightness / 125.0)
-    colour = tuple(float(value) for value in np.clip(red, 0, 255))
+    ground = picture[y - 12 : y, x : x + 60].reshape(-1, 3).mean(axis=0)
+    is_red = ground[0] > 1.1 * ground[2]
+    ink = np.array([60.0, 120.0, 255.0] if is_red else [255.0, 60.0, 60.0])
+    weights = np.array([0.299, 0.587, 0.114])
+    colour = np.clip(ink * float(ground @ weights) / float(ink @ weights), 0, 255).tolist()
 
     def numbered(number: str) -> U8:
         marked = picture.copy()
         cv2.putText(
-            marked, f"No. {number}", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA
+            marked, f"No. {number}", (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 1, cv2.LINE_AA
         )
         return marked
 
