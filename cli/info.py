@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.checking import check_index, print_check, require_sound
 from cli.config import Settings
 from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
 
@@ -23,25 +24,46 @@ def register(app: typer.Typer) -> None:
 
 
 def _command(
-    index: IndexOption = None, json: JsonOption = None, config: ConfigOption = None
+    index: IndexOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read all of it and say what is damaged.")
+    ] = False,
+    json: JsonOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show what an index holds: blobs, images, models, sizes, health, and its last run."""
-    run(settings_from(config, index=index, json=json))
+    run(settings_from(config, index=index, json=json), is_checked=check)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, is_checked: bool = False) -> None:
     """Print what the index holds.
 
+    Args:
+        is_checked: whether all of it is read first. Of a damaged index only what is wrong is said.
+
     Raises:
-        IndexDirectoryError: it is no index, or cannot be read.
+        IndexDirectoryError: it is no index, cannot be read, or is damaged.
     """
     from cli.output import print_json
+    from storage.index_directory import IndexDirectory
 
+    check = None
+    if is_checked:
+        directory = IndexDirectory.open(settings.index)
+        check = check_index(directory)
+        if not check.is_sound:
+            if settings.json:
+                print_json({"check": check})
+            else:
+                print_check(check)
+            require_sound(directory, check)
     information = describe_index(settings.index)
     if settings.json:
-        print_json(information)
-    else:
-        _print(information)
+        print_json(information if check is None else information | {"check": check})
+        return
+    _print(information)
+    if check is not None:
+        print_check(check)
 
 
 def describe_index(path: Path) -> dict[str, Any]:

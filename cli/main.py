@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, doctor, index, info, models, query, resolve, review, serve, undo
+from cli import (
+    apply,
+    doctor,
+    index,
+    info,
+    models,
+    query,
+    repair,
+    resolve,
+    review,
+    serve,
+    undo,
+)
 from cli.errors import DedupGroup
 
 app = typer.Typer(
@@ -59,6 +71,7 @@ serve.register(app)
 apply.register(app)
 undo.register(app)
 info.register(app)
+repair.register(app)
 doctor.register(app)
 models.register(app)
 

@@ -134,16 +134,21 @@ class Catalog(CatalogListings):
 
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs whose content is this image, in the order of `blobs`."""
+        found = self.blob_keys_of(image_id)
+        with self._read() as txn:
+            return [decode_entry(key, txn.get(key, b"", db=self._db.blobs)) for key in found]
+
+    def blob_keys_of(self, image_id: int) -> list[bytes]:
+        """The keys of the blobs whose content is this image."""
         prefix = encode_number(image_id)
         found = []
-        with self._read() as txn:
-            with txn.cursor(db=self._db.image_blobs) as cursor:
-                if cursor.set_range(prefix):
-                    for key in cursor.iternext(keys=True, values=False):
-                        if not key.startswith(prefix):
-                            break
-                        found.append(key[len(prefix) :])
-            return [decode_entry(key, txn.get(key, b"", db=self._db.blobs)) for key in found]
+        with self._read() as txn, txn.cursor(db=self._db.image_blobs) as cursor:
+            if cursor.set_range(prefix):
+                for key in cursor.iternext(keys=True, values=False):
+                    if not key.startswith(prefix):
+                        break
+                    found.append(key[len(prefix) :])
+        return found
 
     def image_id(self, digest: bytes) -> int | None:
         """The image with this SHA-256."""

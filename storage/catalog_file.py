@@ -15,14 +15,18 @@ from storage.errors import DedupError
 from storage.faults import storage_faults
 from storage.held_read import Environment, HeldRead
 
+_ROWS = 1024
+
 
 class CatalogFile:
     """What every method of `storage.catalog.Catalog` stands on."""
 
-    def __init__(self, path: Path, *, is_writable: bool) -> None:
+    def __init__(self, path: Path, *, is_writable: bool, is_whole_required: bool = True) -> None:
         self._path = path
         self._is_writable = is_writable
-        environment = open_environment(path, is_writable=is_writable)
+        environment = open_environment(
+            path, is_writable=is_writable, is_whole_required=is_whole_required
+        )
         self._environment: Environment = environment
         self._is_open = True
         self._held: HeldRead | None = None
@@ -62,6 +66,18 @@ class CatalogFile:
         assert not isinstance(self._environment, HeldRead)
         with storage_faults(self._path):
             self._environment = self._held = HeldRead(self._environment)
+
+    def raw(self, database: str) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of one database of `storage.databases`, as they are stored."""
+        handle = getattr(self._db, database)
+        if handle is not None:
+            for rows in scan(self._environment, self._path, handle, rows=_ROWS):
+                yield from rows
+
+    def get_raw(self, database: str, key: bytes) -> bytes | None:
+        """A value of one database as it is stored; None without one."""
+        handle = getattr(self._db, database)
+        return None if handle is None else self._get(handle, key)
 
     @contextmanager
     def _read(self) -> Iterator[Transaction]:

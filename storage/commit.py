@@ -26,6 +26,7 @@ from storage.databases import (
 )
 from storage.listings import ListedPage, put_page
 from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures, Limit
+from storage.sums import checksums
 from storage.vector_blocks import remove_vectors, write_vectors
 
 _DIGEST_BYTES = 32
@@ -135,11 +136,14 @@ class Commit:
 
     def _add_image(self, image_id: int, image: ImageFeatures) -> None:
         txn, db, key = self._txn, self._db, encode_number(image_id)
+        record, hashes = encode_record(image.record), encode_hashes(image.record)
+        sums = checksums(record, hashes, image.preview, image.embeddings)
         txn.put(image.record.digest, key, db=db.digests)
         # Ids ascend, so appending fills pages to the brim.
-        txn.put(key, encode_record(image.record), db=db.images, append=True)
-        txn.put(key, encode_hashes(image.record), db=db.hashes, append=True)
+        txn.put(key, record, db=db.images, append=True)
+        txn.put(key, hashes, db=db.hashes, append=True)
         txn.put(key, image.preview, db=db.previews, append=True)
+        txn.put(key, sums, db=db.sums, append=True)
 
     def _model_number(self, model: str) -> bytes:
         name = model.encode()
@@ -192,6 +196,7 @@ class Commit:
             if record is not None:
                 txn.delete(decode_record(record).digest, db=db.digests)
             txn.delete(key, db=db.hashes)
+            txn.delete(key, db=db.sums)
             txn.delete(key, db=db.previews)
         for model in models:
             remove_vectors(txn, db.vectors, model, [decode_number(key) for key in orphans])

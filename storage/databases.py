@@ -13,6 +13,7 @@
     verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
                  digest → verdict, as its owner encoded it
     runs         run id → run
+    sums         image id → checksums of what is stored of it (`storage.sums`)
     listings     16 bytes of the BLAKE2b of a source's URI, page → what an unfinished run has listed
                  (`storage.listings`). Only the writer opens it.
 
@@ -58,6 +59,8 @@ class Databases:
     vectors: Any
     verdicts: Any
     runs: Any
+    # Not in indexes of earlier versions, until somebody writes to them.
+    sums: Any = None
     listings: Any = None
 
 
@@ -78,11 +81,12 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             _require_known(schema, path)
             # A transaction of its own each, because handles opened in a read transaction do not
             # outlive it. Making a catalog is a few small commits, each of which may be the last:
-            # the next opening makes what is missing. An index made before there were listings is
-            # still to be read by those who cannot add them.
-            names = [f.name for f in fields(Databases) if is_writable or f.name != "listings"]
+            # the next opening makes what is missing.
             databases = Databases(
-                *(environment.open_db(name.encode(), create=is_writable) for name in names)
+                **{
+                    f.name: _opened(environment, f.name, is_writable, f.default is None)
+                    for f in fields(Databases)
+                }
             )
         except (lmdb.NotFoundError, lmdb.ReadonlyError) as error:
             raise NotAnIndex(
@@ -92,6 +96,16 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             with environment.begin(write=True) as txn:
                 write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
     return databases
+
+
+def _opened(environment: lmdb.Environment, name: str, is_writable: bool, is_optional: bool) -> Any:
+    try:
+        return environment.open_db(name.encode(), create=is_writable)
+    except (lmdb.NotFoundError, lmdb.ReadonlyError):
+        # An index of an earlier version is still to be read by those who cannot add to it.
+        if is_optional and not is_writable:
+            return None
+        raise
 
 
 def _require_known(schema: int, path: Path) -> None:

@@ -6,7 +6,9 @@ openings of one catalog in one process share an environment.
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +16,13 @@ import lmdb
 
 from storage.errors import IndexStorageError, NotAnIndex
 from storage.faults import damaged, storage_faults
+from storage.whole import can_be_read
 
 # The file grows as it fills; the map is only address space. Smaller ones are for processes with a
 # limit on that.
 MAP_SIZES = (1 << 40, 1 << 38, 1 << 36, 1 << 34, 1 << 32, 1 << 30)
 MAX_DATABASES = 32
 MAX_READERS = 512
-# Pages that one transaction takes and gives back at the end of the file are never written, so the
-# file may be a little shorter than its last page. A file cut by more than this share was truncated
-# from outside; reading on would end the process with SIGBUS.
-_LEAST_SHARE_OF_FILE = 0.75
-_SMALL_FILE = 1 << 20
 
 
 @dataclass(slots=True)
@@ -38,8 +36,13 @@ _open: dict[Path, _Shared] = {}
 _guard = threading.Lock()
 
 
-def open_environment(path: Path, *, is_writable: bool) -> lmdb.Environment:
+def open_environment(
+    path: Path, *, is_writable: bool, is_whole_required: bool = True
+) -> lmdb.Environment:
     """The LMDB environment in the directory `path`; every call is paired with a release.
+
+    Args:
+        is_whole_required: False for who reads what is left of a damaged file, and may die of it.
 
     Raises:
         NotAnIndex: to be read, and not there.
@@ -49,7 +52,8 @@ def open_environment(path: Path, *, is_writable: bool) -> lmdb.Environment:
     with _guard:
         shared = _open.get(key)
         if shared is None:
-            shared = _Shared(_open_new(key, is_writable), is_writable, 0)
+            environment = _open_new(key, is_writable, is_whole_required)
+            shared = _Shared(environment, is_writable, 0)
             _open[key] = shared
         elif is_writable and not shared.is_writable:
             raise IndexStorageError(
@@ -68,10 +72,25 @@ def release_environment(path: Path) -> None:
         shared.openings -= 1
         if shared.openings == 0:
             del _open[key]
+            expected = _expected_size(shared.environment)
             shared.environment.close()
+            if shared.is_writable:
+                _lengthen(key / "data.mdb", expected)
 
 
-def _open_new(path: Path, is_writable: bool) -> lmdb.Environment:
+def _expected_size(environment: lmdb.Environment) -> int:
+    return int((environment.info()["last_pgno"] + 1) * environment.stat()["psize"])
+
+
+def _lengthen(data: Path, size: int) -> None:
+    """Up to its last page: then a file that is shorter than that has been cut, or its process was
+    killed, and only then does the next opening have to find out which (`storage.whole`)."""
+    with suppress(OSError):
+        if data.stat().st_size < size:
+            os.truncate(data, size)
+
+
+def _open_new(path: Path, is_writable: bool, is_whole_required: bool) -> lmdb.Environment:
     data = path / "data.mdb"
     with storage_faults(path):
         if is_writable:
@@ -79,10 +98,9 @@ def _open_new(path: Path, is_writable: bool) -> lmdb.Environment:
         elif not data.is_file():
             raise NotAnIndex(f"There is no catalog in {path}.", "Make one with `dedup index`.")
         environment = _map(path, is_writable)
-        info, page_size = environment.info(), environment.stat()["psize"]
-        expected = (info["last_pgno"] + 1) * page_size
+        expected = _expected_size(environment)
         size = data.stat().st_size
-        if expected > _SMALL_FILE and size < expected * _LEAST_SHARE_OF_FILE:
+        if is_whole_required and size < expected and not can_be_read(path):
             environment.close()
             raise damaged(path, f"data.mdb has {size} bytes where {expected} belong")
         if is_writable:

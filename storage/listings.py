@@ -227,6 +227,14 @@ def decode_page(source: str, key: bytes, value: bytes) -> ListedPage:
         raise LayoutError(f"not a page of a listing: {error}") from error
 
 
+def check_listing(key: bytes, value: bytes) -> None:
+    """Whether this key and value of the database are a head or a page. Raises LayoutError."""
+    if key[_SOURCE_BYTES:] == _HEAD:
+        decode_head(value)
+    else:
+        decode_page("", key, value)
+
+
 def _unpack(value: bytes, length: int) -> list[Any]:
     try:
         row = msgpack.unpackb(value, unicode_errors=_SURROGATES, use_list=True)
