@@ -6,7 +6,6 @@ import hashlib
 import sys
 from contextlib import ExitStack
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 
 from cli.answering import Answering, QueryAnswer, embedded
@@ -23,6 +22,7 @@ from storage.errors import ImageInputError, IndexMismatch, SourceNotFound
 from storage.index_directory import IndexDirectory
 from storage.open_source import open_source
 from storage.parameters import IndexParameters
+from storage.paths import home_expanded
 from verify.cascade import Verifier
 
 STANDARD_INPUT = "-"
@@ -114,7 +114,7 @@ def read_query(location: str, settings: Settings) -> bytes:
         return content
     if is_azure(location):
         return _read_blob(location, settings)
-    path = Path(location).expanduser()
+    path = home_expanded(location)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -10,6 +10,8 @@ from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
 
+from storage.paths import home_expanded
+
 # Copies of what the parts allow, so that `--help` need not load them; a test compares them.
 RUNTIMES = (
     "auto",
@@ -50,7 +52,7 @@ def parse_path(value: object) -> Path:
         return value
     if not isinstance(value, str) or not value:
         raise Invalid("a path")
-    return Path(value).expanduser()
+    return home_expanded(value)
 
 
 def parse_boolean(value: object) -> bool:
@@ -134,7 +136,7 @@ def parse_choices(value: object) -> tuple[Choice, ...]:
         name, separator, path = text.partition("=")
         if not name or (separator and not path):
             raise Invalid("NAME, or NAME=PATH with the file of its weights")
-        choices.append(Choice(name, Path(path).expanduser() if separator else None))
+        choices.append(Choice(name, home_expanded(path) if separator else None))
     if len({choice.name for choice in choices}) < len(choices):
         raise Invalid("names that differ from each other")
     return tuple(choices)

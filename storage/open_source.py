@@ -8,6 +8,7 @@ from pathlib import Path
 from storage.azure_address import is_azure
 from storage.errors import SourceNotFound
 from storage.folder import FolderSource
+from storage.paths import home_expanded
 from storage.source import Source
 
 
@@ -64,6 +65,6 @@ def open_source(location: str, options: SourceOptions) -> Source:
 
 def _expanded(location: str) -> Path:
     try:
-        return Path(location).expanduser()
+        return home_expanded(location)
     except RuntimeError as error:
         raise SourceNotFound(f"There is no folder {location} ({error}).", "Check it.") from error

@@ -19,6 +19,7 @@ from indexer.embedders.known_models import (
 )
 from indexer.embedders.weights import WeightsSought, find_weights, place
 from storage.errors import ModelError, UsageError
+from storage.paths import home_expanded
 
 if TYPE_CHECKING:
     from indexer.embedders.network import Network
@@ -116,7 +117,7 @@ def split_path(name: str) -> tuple[str, Path | None]:
     stem, sign, path = name.partition("=")
     if not stem or (sign and not path):
         raise UsageError(f"{name!r} is not a model.", "Give NAME, or NAME=PATH of its weights.")
-    return stem, Path(path).expanduser() if sign else None
+    return stem, home_expanded(path) if sign else None
 
 
 def _resolve(name: str, weights: Path | None) -> tuple[str, Path | None]:

@@ -22,6 +22,7 @@ from storage.azure_address import SCHEME
 from storage.catalog import Catalog
 from storage.errors import IndexStorageError, NotAnIndex, UsageError
 from storage.index_directory import IndexDirectory
+from storage.paths import home_expanded
 
 DECISIONS = "decisions.jsonl"
 
@@ -170,7 +171,7 @@ def canonical_place(place: str) -> str:
     if not place:
         return ""
     if "://" not in place:
-        return os.path.realpath(Path(place).expanduser())
+        return os.path.realpath(home_expanded(place))
     account, _, rest = place.removeprefix(SCHEME).partition("/")
     if not place.startswith(SCHEME) or not account or not rest.strip("/"):
         raise UsageError(

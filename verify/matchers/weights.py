@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from storage.errors import ModelError
+from storage.paths import home_expanded
 
 _REACHABLE_WITHIN = 2.0
 _STALL_SECONDS = 30.0
@@ -111,7 +112,7 @@ def hub_cache() -> Path:
     """The folder in which torch's hub, and kornia with it, keeps downloaded weights."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     home = os.environ.get("TORCH_HOME") or str(Path(cache) / "torch")
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return home_expanded(home) / "hub" / "checkpoints"
 
 
 def locate(file: WeightFile, weights: Path | None = None) -> Path | None:
