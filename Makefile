@@ -9,18 +9,20 @@ INSTALLED := $(VENV)/.installed
 AZURITE := node_modules/.package-lock.json
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 60
+AUDIT_VENV ?= .audit-venv
 UV_VERSION := 0.13.9
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help install demo test check fuzz format lock clean
+.PHONY: help install demo test check fuzz audit format lock clean
 
 help:
 	@echo "make demo     install, build a small gallery, index it, resolve it"
 	@echo "make test     install (with the Azure emulator from npm) and run all the tests"
 	@echo "make check    formatting, lint, types and import arrows"
 	@echo "make fuzz     damaged and made-up input for a minute (FUZZ_SECONDS=3600 for an hour)"
+	@echo "make audit    the lock against published advisories, where they can be reached"
 	@echo "make install  only make $(VENV) with everything in requirements.lock"
 	@echo "make format   rewrite the code as the formatter wants it"
 	@echo "make lock     choose new versions and write requirements.lock"
@@ -67,6 +69,11 @@ check: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m benchmarks.fuzz --seconds $(FUZZ_SECONDS)
 
+# In an environment of its own: what audits the lock is no part of it.
+audit:
+	@bash .ci/make_venv "$(AUDIT_VENV)" "$(PYTHON)"
+	@bash .ci/audit "$(AUDIT_VENV)"
+
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -85,5 +92,5 @@ lock:
 	  --custom-compile-command "make lock" --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) node_modules demo build fuzz-failures *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(AUDIT_VENV) node_modules demo build fuzz-failures *.egg-info .mypy_cache .ruff_cache .pytest_cache \
 	  .hypothesis .import_linter_cache

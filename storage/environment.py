@@ -6,6 +6,7 @@ openings of one catalog in one process share an environment.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -23,6 +24,8 @@ from storage.whole import can_be_read
 MAP_SIZES = (1 << 40, 1 << 38, 1 << 36, 1 << 34, 1 << 32, 1 << 30)
 MAX_DATABASES = 32
 MAX_READERS = 512
+# 64 bytes a reader, and a head.
+LOCK_BYTES = 64 * MAX_READERS + 128
 
 
 @dataclass(slots=True)
@@ -127,7 +130,29 @@ def _open_with(path: Path, is_writable: bool, map_size: int) -> lmdb.Environment
         return _lmdb_open(path, map_size, readonly=True, lock=False)
 
 
+def _reserve_lock_file(path: Path) -> None:
+    """Take the place that LMDB's lock file needs, or fail now for want of it.
+
+    LMDB makes the file as long as it must be, without any blocks, and writes through a map of it:
+    on a full disk that ends the process with SIGBUS. Nobody in this process may have it open, for
+    closing it gives up what LMDB has locked in it.
+    """
+    try:
+        descriptor = os.open(path / "lock.mdb", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            # A copy that may only be read.
+            return
+        raise
+    try:
+        os.posix_fallocate(descriptor, 0, LOCK_BYTES)
+    finally:
+        os.close(descriptor)
+
+
 def _lmdb_open(path: Path, map_size: int, *, readonly: bool, lock: bool) -> lmdb.Environment:
+    if lock:
+        _reserve_lock_file(path)
     return lmdb.open(
         str(path),
         map_size=map_size,

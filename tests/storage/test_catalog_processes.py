@@ -1,5 +1,6 @@
 """What other processes see: kills, concurrent readers, full and read-only disks."""
 
+import errno
 import os
 import shutil
 import signal
@@ -122,6 +123,21 @@ def test_a_file_that_may_not_grow_is_one_clear_line_and_keeps_what_was_committed
     assert "full" in output
     with Catalog.open_reader(path) as catalog:
         assert catalog.verdict(b"a" * 31 + b"\x05", b"b" * 32, "v") == bytes(1 << 20)
+
+
+def test_a_disk_too_full_for_the_lock_file_is_one_clear_line_and_no_signal(tmp_path, monkeypatch):
+    def full(descriptor: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(IndexStorageError, match="is full"):
+        Catalog.open_writer(tmp_path / "c")
+
+
+def test_the_lock_file_lies_on_the_disk_whole(tmp_path):
+    with Catalog.open_writer(tmp_path / "c"):
+        found = (tmp_path / "c" / "lock.mdb").stat()
+        assert found.st_blocks * 512 >= found.st_size > 32_000
 
 
 def test_a_full_map_names_the_directory_and_the_remedy(tmp_path, monkeypatch, make_batch):
