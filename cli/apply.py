@@ -14,6 +14,7 @@ from cli.options import (
     ConfigOption,
     IndexOption,
     JsonOption,
+    QuietOption,
     RateOption,
     settings_from,
 )
@@ -98,6 +99,7 @@ def _command(
     account_url: AccountUrlOption = None,
     max_requests_per_second: RateOption = None,
     json: JsonOption = None,
+    quiet: QuietOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Tag, quarantine, delete or link the copies of a list, each only if nothing has changed.
@@ -117,6 +119,7 @@ def _command(
         account_url=account_url,
         max_requests_per_second=max_requests_per_second,
         json=json,
+        quiet=quiet,
     )
     run(delete_list, action, settings, yes=yes, needs_undo=not no_undo_needed, journal_path=journal)
 
@@ -164,7 +167,7 @@ def run(
         )
         stores = OpenStores(source_options(settings))
         stack.callback(stores.close)
-        shown = stack.enter_context(display(action.value, is_quiet=settings.json))
+        shown = stack.enter_context(display(action.value, settings))
         rules = Rules(action, Prefixes(settings.protect), place)
         applier = Applier(facts, stores, rules, options, ApplyDisplay(shown))
         if yes:

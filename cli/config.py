@@ -101,6 +101,7 @@ class Settings:
         max_upload_megabytes: MiB of an image sent to the service.
         refresh: least seconds between two looks of the service at the index.
         json: print the result as JSON on standard output.
+        quiet: show no progress, and no summary of what is in files anyway.
     """
 
     index: Path = Path("dedup-index")
@@ -147,6 +148,7 @@ class Settings:
     max_upload_megabytes: float = 32.0
     refresh: float = 5.0
     json: bool = False
+    quiet: bool = False
 
 
 _PARSERS: dict[str, Callable[[object], Any]] = {
@@ -193,6 +195,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "max_upload_megabytes": parse_number(0.01, 4096, is_whole=False),
     "refresh": parse_number(0.1, 3600, is_whole=False),
     "json": parse_boolean,
+    "quiet": parse_boolean,
 }
 
 SETTING_NAMES = tuple(one.name for one in fields(Settings) if one.name in _PARSERS)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -17,10 +17,22 @@ from cli.options import (
     DeviceOption,
     IndexOption,
     JsonOption,
+    QuietOption,
     RateOption,
     RuntimeOption,
     settings_from,
 )
+
+if TYPE_CHECKING:
+    from indexer.run_report import IndexReport
+
+
+class OnePass(Protocol):
+    """Makes one pass: over everything, or over the blobs of these names."""
+
+    def __call__(self, names: Sequence[str] | None = None) -> IndexReport:
+        """What it did."""
+
 
 EXAMPLE = (
     "Examples:\n\n\b\n"
@@ -137,6 +149,7 @@ def _command(
     runtime: RuntimeOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
+    quiet: QuietOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Read every new or changed image once and store what is needed to find its duplicates.
@@ -167,6 +180,7 @@ def _command(
         runtime=runtime,
         device=device,
         json=json,
+        quiet=quiet,
     )
     run(source, settings)
 
@@ -177,54 +191,64 @@ def run(locations: list[str], settings: Settings) -> None:
     Raises:
         DedupError: as the sources, the index directory, the models and the pass raise it.
     """
-    from cli.index_summary import IndexDisplay, print_summary
-    from cli.loading import decode_limits, load_embedders, open_sources
+    from cli.index_summary import print_summary
     from cli.output import print_json
-    from cli.progress import display
     from cli.watching import open_change_sources, require_watching, watch
-    from indexer.index_pass import IndexOptions, index
-    from indexer.run_report import IndexReport
-    from indexer.selection import Selection
-    from storage.index_directory import IndexDirectory
-    from storage.source import PagedSource
 
     require_watching(settings)
-    selection = Selection(settings.include, settings.exclude, settings.since)
     with ExitStack() as stack:
-        # Models take seconds to load: what is wrong with a source or the index is said before.
-        with ExitStack() as only_now:
-            for source in open_sources(locations, settings, only_now):
-                if isinstance(source, PagedSource):
-                    source.check()
-                else:
-                    next(iter(source.list()), None)
-        if settings.index.exists() or not _may_be_made(settings.index):
-            IndexDirectory.create(settings.index)
-        sources = open_sources(locations, settings, stack)
         changes = open_change_sources(locations, settings, stack)
-        embedders = load_embedders(settings)
-        directory = IndexDirectory.create(settings.index)
-        options = IndexOptions(
-            workers=settings.workers,
-            preview_size=settings.preview_size,
-            limits=decode_limits(settings),
-            image_timeout=settings.image_timeout,
-            selection=selection,
-        )
-
-        def one_pass(names: Sequence[str] | None = None) -> IndexReport:
-            with display("indexing", is_quiet=settings.json) as shown:
-                listener = IndexDisplay(shown)
-                return index(sources, directory, embedders, options, listener, names)
-
+        one_pass = prepared(locations, settings, stack)
         if settings.watch:
             watch(one_pass, one_pass, changes, settings)
             return
         report = one_pass()
     if settings.json:
         print_json(report)
-    else:
+    elif not settings.quiet:
         print_summary(report, settings.index)
+
+
+def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OnePass:
+    """What makes a pass over the sources, or over the blobs with the names given.
+
+    Raises:
+        DedupError: as above.
+    """
+    from cli.index_summary import IndexDisplay
+    from cli.loading import decode_limits, load_embedders, open_sources
+    from cli.progress import display
+    from indexer.index_pass import IndexOptions, index
+    from indexer.selection import Selection
+    from storage.index_directory import IndexDirectory
+    from storage.source import PagedSource
+
+    selection = Selection(settings.include, settings.exclude, settings.since)
+    # Models take seconds to load: what is wrong with a source or the index is said before.
+    with ExitStack() as only_now:
+        for source in open_sources(locations, settings, only_now):
+            if isinstance(source, PagedSource):
+                source.check()
+            else:
+                next(iter(source.list()), None)
+    if settings.index.exists() or not _may_be_made(settings.index):
+        IndexDirectory.create(settings.index)
+    sources = open_sources(locations, settings, stack)
+    embedders = load_embedders(settings)
+    directory = IndexDirectory.create(settings.index)
+    options = IndexOptions(
+        workers=settings.workers,
+        preview_size=settings.preview_size,
+        limits=decode_limits(settings),
+        image_timeout=settings.image_timeout,
+        selection=selection,
+    )
+
+    def one_pass(names: Sequence[str] | None = None) -> IndexReport:
+        with display("indexing", settings) as shown:
+            return index(sources, directory, embedders, options, IndexDisplay(shown), names)
+
+    return one_pass
 
 
 def _may_be_made(path: Path) -> bool:

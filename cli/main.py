@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from cli import (
     undo,
 )
 from cli.errors import DedupGroup
+from storage.parameters import SCHEMA_VERSION
 
 app = typer.Typer(
     name="dedup",
@@ -36,9 +39,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     # Plain text: brackets in the help are brackets, and it looks the same in a log.
     rich_markup_mode=None,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+# What decides about results and about most questions that people bring.
+_SHOWN_VERSIONS = (
+    "numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu", "faiss-gpu-cu12",
+    "torch", "timm", "openvino", "kornia", "lmdb", "azure-storage-blob",
+)  # fmt: skip
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -48,6 +57,11 @@ def _print_version(is_wanted: bool) -> None:
         print(f"dedup {version('dedup')}")
     except PackageNotFoundError:
         print("dedup (not installed: running from the source tree)")
+    print(f"index schema {SCHEMA_VERSION}")
+    print(f"python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for name in _SHOWN_VERSIONS:
+        with suppress(PackageNotFoundError):
+            print(f"{name} {version(name)}")
     raise typer.Exit
 
 
@@ -56,7 +70,10 @@ def _options(
     show_version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions that matter.",
         ),
     ] = False,
 ) -> None:

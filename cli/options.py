@@ -24,6 +24,10 @@ ConfigOption = Annotated[
 JsonOption = Annotated[
     bool | None, typer.Option("--json", help="Print the result as JSON on standard output.")
 ]
+QuietOption = Annotated[
+    bool | None,
+    typer.Option("--quiet", "-q", help="Show no progress and no summary, only what goes wrong."),
+]
 AccountUrlOption = Annotated[
     str | None,
     typer.Option(

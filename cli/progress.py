@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.config import Settings
 from cli.output import seconds_text
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -77,9 +78,9 @@ class Display:
 
 
 @contextmanager
-def display(title: str, is_quiet: bool) -> Iterator[Display | None]:
+def display(title: str, settings: Settings) -> Iterator[Display | None]:
     """A display on standard error; None when nothing is to be shown."""
-    if is_quiet and not sys.stderr.isatty():
+    if settings.quiet or (settings.json and not sys.stderr.isatty()):
         yield None
         return
     with Display(title, sys.stderr).shown() as shown:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,13 +20,33 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
+    QuietOption,
     StrictnessOption,
     settings_from,
 )
 
 if TYPE_CHECKING:
+    from resolve.effort import Effort
+    from resolve.summary import Summary
     from storage.catalog import Catalog
     from storage.index_directory import IndexDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a resolve has made.
+
+    Attributes:
+        summary: as summary.json has it. report: where report.html is.
+        effort: what the verdicts have cost.
+        capped: images with more neighbours than were looked at.
+    """
+
+    summary: Summary
+    report: Path
+    effort: Effort
+    capped: int
+
 
 # In the index or beside the lists: what people decided earlier.
 DECISIONS = "decisions.jsonl"
@@ -89,6 +110,7 @@ def _command(
         ),
     ] = None,
     json: JsonOption = None,
+    quiet: QuietOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Find the copies, verify them on pixels, choose keepers, write the lists. Deletes nothing."""
@@ -105,20 +127,38 @@ def _command(
         protect=protect,
         device=device,
         json=json,
+        quiet=quiet,
     )
     run(settings)
 
 
 def run(settings: Settings) -> None:
-    """Resolve the index into lists.
+    """Resolve the index into lists, and print the summary.
 
     Raises:
         DedupError: the index, a model or the folder for the lists cannot be used.
     """
-    from cli.loading import load_second_look, load_verifier
     from cli.output import print_json
+    from cli.resolve_summary import print_summary
+
+    done = resolved(settings)
+    if settings.json:
+        print_json(done.summary)
+    elif not settings.quiet:
+        print_summary(
+            done.summary, settings.out, done.report, effort=done.effort, capped=done.capped
+        )
+
+
+def resolved(settings: Settings) -> Resolved:
+    """Resolve the index into lists.
+
+    Raises:
+        DedupError: as above.
+    """
+    from cli.loading import load_second_look, load_verifier
     from cli.progress import display
-    from cli.resolve_summary import ResolveDisplay, print_summary
+    from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
     from resolve.effort import Effort
     from resolve.lists import write_lists
@@ -163,7 +203,7 @@ def run(settings: Settings) -> None:
             catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
         statistics = CandidateStatistics()
         candidates = candidate_pairs(index, indexes, search_options, statistics, reference)
-        shown = stack.enter_context(display("resolving", is_quiet=settings.json))
+        shown = stack.enter_context(display("resolving", settings))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
         workers = stack.enter_context(
             VerdictWorkers(
@@ -181,16 +221,7 @@ def run(settings: Settings) -> None:
         effort = Effort(verdicts.computed, spent, verdicts.costs)
         summary = write_lists(resolution, catalog, settings.out, effort)
         report = write_report(settings.out, catalog, summary)
-    if settings.json:
-        print_json(summary)
-    else:
-        print_summary(
-            summary,
-            settings.out,
-            report,
-            effort=effort,
-            capped=statistics.capped_images,
-        )
+    return Resolved(summary, report, effort, statistics.capped_images)
 
 
 def _open_catalog(directory: IndexDirectory, stack: ExitStack) -> tuple[Catalog, bool]:

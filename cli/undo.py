@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from cli.config import Settings
-from cli.options import AccountUrlOption, ConfigOption, JsonOption, RateOption, settings_from
+from cli.options import (
+    AccountUrlOption,
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    RateOption,
+    settings_from,
+)
 
 EXAMPLE = "Example:\n\n\b\n  dedup undo dedup-lists/apply-quarantine-0123456789ab.jsonl"
 
@@ -25,6 +32,7 @@ def _command(
     account_url: AccountUrlOption = None,
     max_requests_per_second: RateOption = None,
     json: JsonOption = None,
+    quiet: QuietOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Bring back everything of a journal, with its properties, and compare it with its digests.
@@ -36,6 +44,7 @@ def _command(
         account_url=account_url,
         max_requests_per_second=max_requests_per_second,
         json=json,
+        quiet=quiet,
     )
     run(journal, settings)
 
@@ -58,7 +67,7 @@ def run(path: Path, settings: Settings) -> None:
         journal = stack.enter_context(Journal.open(path))
         stores = OpenStores(source_options(settings))
         stack.callback(stores.close)
-        shown = stack.enter_context(display("undo", is_quiet=settings.json))
+        shown = stack.enter_context(display("undo", settings))
         report = undo(journal, stores, UndoDisplay(shown))
     print_undone(report, settings, journal)
     require_all_undone(report)

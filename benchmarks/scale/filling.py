@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,24 @@ def digest_of(number: int) -> bytes:
     return hashlib.sha256(b"%d" % number).digest()
 
 
-def fill(world: World, path: Path, start: int = 0, stop: int | None = None) -> None:
-    """Commit the images `start` to `stop` of the world to the index at `path`."""
+def fill(
+    world: World,
+    path: Path,
+    start: int = 0,
+    stop: int | None = None,
+    model: ModelParameters | None = None,
+    previews: Sequence[bytes] = (b"",),
+) -> None:
+    """Commit the images `start` to `stop` of the world to the index at `path`.
+
+    Args:
+        model: what the vectors are said to be of; None for one that does not exist.
+        previews: of the images, in turn.
+    """
     stop = world.size if stop is None else stop
     directory = IndexDirectory.create(path)
     with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
-        model = ModelParameters(MODEL, world.dimension, "made up", "made up", 224)
+        model = model or ModelParameters(MODEL, world.dimension, "made up", "made up", 224)
         catalog.set_parameters(IndexParameters(SCHEMA_VERSION, "1", 640, (model,)))
         for (first, vectors), (_, small, large) in zip(
             world.vectors(), world.hashes(), strict=True
@@ -41,10 +54,20 @@ def fill(world: World, path: Path, start: int = 0, stop: int | None = None) -> N
                 numbers = range(max(begin, start), min(begin + _BATCH, first + len(vectors), stop))
                 if numbers:
                     rows = slice(numbers.start - first, numbers.stop - first)
-                    catalog.commit(_batch(world, numbers, vectors[rows], small[rows], large[rows]))
+                    batch = _batch(
+                        world, numbers, vectors[rows], small[rows], large[rows], previews
+                    )
+                    catalog.commit(batch)
 
 
-def _batch(world: World, numbers: range, vectors: F16, small: U8, large: U8) -> CatalogBatch:
+def _batch(
+    world: World,
+    numbers: range,
+    vectors: F16,
+    small: U8,
+    large: U8,
+    previews: Sequence[bytes],
+) -> CatalogBatch:
     draw = np.random.default_rng([world.seed, numbers.start])
     measures = draw.uniform(0.1, 20.0, (len(numbers), 5)).tolist()
     histograms = draw.integers(0, 255, (len(numbers), 64), np.uint8)
@@ -81,7 +104,9 @@ def _batch(world: World, numbers: range, vectors: F16, small: U8, large: U8) -> 
                 colourfulness=colour,
             ),
         )
-        batch.images.append(ImageFeatures(record, b"", {MODEL: vectors[row]}))
+        batch.images.append(
+            ImageFeatures(record, previews[number % len(previews)], {MODEL: vectors[row]})
+        )
         folder = number * _STEP % 1000
         name = f"{_SOURCE}/{2000 + folder % 25}/{folder:03d}/IMG_{number:08d}.jpg"
         blob = Blob(name, record.byte_size, f"0x8D{number:012X}", _MODIFIED + number)
