@@ -16,11 +16,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .PHONY: help install demo test check fuzz audit format lock clean
+.PHONY: help install demo test check docs fuzz format lock clean
 
 help:
 	@echo "make demo     install, build a small gallery, index it, resolve it"
 	@echo "make test     install (with the Azure emulator from npm) and run all the tests"
 	@echo "make check    formatting, lint, types and import arrows"
+	@echo "make docs     the pages of docs/ as a site, build/site, with every link checked"
 	@echo "make fuzz     damaged and made-up input for a minute (FUZZ_SECONDS=3600 for an hour)"
 	@echo "make audit    the lock against published advisories, where they can be reached"
 	@echo "make install  only make $(VENV) with everything in requirements.lock"
@@ -64,6 +66,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 # What is found is kept in fuzz-failures/; the tests run the corpus, so add it there with the fix.
 fuzz: $(INSTALLED)
