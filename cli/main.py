@@ -23,6 +23,7 @@ from cli import (
     serve,
     undo,
 )
+from cli import apply, doctor, index, info, models, query, resolve, review, serve, stats, undo
 from cli.errors import DedupGroup
 from storage.parameters import SCHEMA_VERSION
 
@@ -89,6 +90,7 @@ apply.register(app)
 undo.register(app)
 info.register(app)
 repair.register(app)
+stats.register(app)
 doctor.register(app)
 models.register(app)
 

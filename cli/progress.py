@@ -36,6 +36,7 @@ class Display:
         self._clock = clock
         self._started = clock()
         self._last_line = self._started
+        self._done_before = 0
         self._bar: Progress | None = None
 
     @contextmanager
@@ -71,6 +72,10 @@ class Display:
             print(line, file=self._stream, flush=True)
 
     def _eta(self, done: int, total: int | None) -> str:
+        if done < self._done_before:
+            # Another stage: how fast the one before went says nothing of it.
+            self._started = self._clock()
+        self._done_before = done
         spent = self._clock() - self._started
         if not total or not 0 < done < total or spent < 1:
             return ""

@@ -12,7 +12,7 @@ from cli.main import app
 
 COMMANDS = [
     [], ["index"], ["query"], ["resolve"], ["info"], ["doctor"],
-    ["review"], ["serve"], ["models"], ["models", "list"], ["models", "fetch"],
+    ["review"], ["serve"], ["stats"], ["models"], ["models", "list"], ["models", "fetch"],
 ]  # fmt: skip
 
 

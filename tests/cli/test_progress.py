@@ -29,6 +29,18 @@ def test_away_from_a_terminal_there_is_a_line_every_few_seconds() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_time_left_is_that_of_the_stage_and_not_of_the_ones_before() -> None:
+    stream, clock = io.StringIO(), _Clock()
+    with Display("resolving", stream, clock).shown() as shown:
+        shown.update(0, 1000, "verifying")
+        clock.now += 600
+        shown.update(1000, 1000, "verifying")
+        shown.update(0, 61, "grouping")
+        clock.now += 10
+        shown.update(30, 61, "grouping")
+    assert stream.getvalue().splitlines()[-1] == "resolving: 30 of 61, grouping, 10.3 s left"
+
+
 def test_without_a_total_no_time_left_is_claimed() -> None:
     stream, clock = io.StringIO(), _Clock()
     with Display("listing", stream, clock).shown() as shown:
