@@ -15,8 +15,7 @@ UV_VERSION := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help install demo test check fuzz audit format lock clean
-.PHONY: help install demo test check docs fuzz format lock clean
+.PHONY: help install demo test check docs fuzz audit format lock clean
 
 help:
 	@echo "make demo     install, build a small gallery, index it, resolve it"

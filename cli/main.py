@@ -21,9 +21,9 @@ from cli import (
     resolve,
     review,
     serve,
+    stats,
     undo,
 )
-from cli import apply, doctor, index, info, models, query, resolve, review, serve, stats, undo
 from cli.errors import DedupGroup
 from storage.parameters import SCHEMA_VERSION
 
