@@ -14,6 +14,7 @@ import multiprocessing
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,7 @@ from storage.blob import Blob
 from storage.catalog import Catalog, CatalogBatch, IndexedBlob, UnreadableBlob
 from storage.check import check_catalog, is_verdict
 from storage.codec import LayoutError, decode_entry, encode_number
+from storage.databases import Transaction
 from storage.errors import DedupError, IndexStorageError
 from storage.records import BlobEntry, BlobStatus, ImageFeatures
 from storage.soundness import damage_of
@@ -61,6 +63,11 @@ class _Progress:
     verdicts: int = 0
     lost_images: int = 0
     error: str = ""
+    is_full: bool = False
+
+
+class _CannotWrite(Exception):
+    """The new catalog cannot be written: no damage of the old one, and no reason to leave it."""
 
 
 def repair_catalog(path: Path) -> RepairReport:
@@ -151,7 +158,12 @@ def _process(work: Work, old: Path, new: Path, start: int, step: int) -> Iterato
     theirs.close()
     try:
         while True:
-            yield ours.recv()
+            told: _Progress = ours.recv()
+            if told.is_full:
+                raise IndexStorageError(
+                    told.error, "Free some space and run it again: the old catalog is as it was."
+                )
+            yield told
     except EOFError:
         process.join()
     finally:
@@ -163,6 +175,8 @@ def _guarded(work: Work, old: Path, new: Path, start: int, step: int, pipe: Conn
         with _Damaged(old) as source, _New(new, is_writable=True) as target:
             for told in work(source, target, start, step):
                 pipe.send(told)
+    except _CannotWrite as error:
+        pipe.send(_Progress(0, error=str(error), is_full=True))
     except DedupError as error:
         pipe.send(_Progress(0, error=error.message.rstrip(".")))
 
@@ -177,6 +191,14 @@ class _Damaged(Catalog):
 class _New(Catalog):
     def put_verdict_rows(self, rows: list[tuple[bytes, bytes]]) -> None:
         self._put_all(self._db.verdicts, rows)
+
+    @contextmanager
+    def _write(self) -> Iterator[Transaction]:
+        try:
+            with super()._write() as txn:
+                yield txn
+        except IndexStorageError as error:
+            raise _CannotWrite(error.message) from error
 
 
 Work = Callable[[_Damaged, _New, int, int], Iterator[_Progress]]
