@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from cli.options import (
 
 if TYPE_CHECKING:
     from cli.answering import QueryAnswer
+    from cli.query_image import QueryEngine
 
 EXAMPLE = (
     "Examples:\n\n\b\n"
@@ -27,6 +29,8 @@ EXAMPLE = (
     "  dedup query az://photos/2024/holiday.jpg\n"
     "  curl -s https://example.com/holiday.jpg | dedup query - --json"
 )
+
+_MOST_SHOWN = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -101,6 +105,7 @@ def run(locations: list[str], settings: Settings) -> int:
             answers.append(answer)
             if not settings.json:
                 _print_answer(answer, len(locations) > 1)
+                _show_copies(answer, engine)
     if settings.json:
         print_json(answers)
     return int(code)
@@ -133,3 +138,15 @@ def _print_answer(answer: QueryAnswer, is_one_of_several: bool) -> None:
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             print("  ".join([*cells, row[5]]))
+
+
+def _show_copies(answer: QueryAnswer, engine: QueryEngine) -> None:
+    """The best few copies as pictures, where the terminal can show them."""
+    from cli.output import printable
+    from cli.thumbnails import can_show, thumbnail
+
+    if not can_show(sys.stdout):
+        return
+    for match in [match for match in answer.matches if match.is_copy][:_MOST_SHOWN]:
+        print(f"\n{printable(match.uris[0])}")
+        print("\n".join(thumbnail(engine.preview(match))))

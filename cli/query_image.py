@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
 
-from cli.answering import Answering, QueryAnswer, embedded
+from cli.answering import Answering, Match, QueryAnswer, embedded
 from cli.config import Settings
 from cli.loading import decode_limits, load_embedders_of, load_verifier, source_options
 from indexer.embedders.base import Embedder
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractOptions, extract
+from resolve.verdicts import decode_preview
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from storage.azure_address import is_azure, redact
@@ -23,6 +24,7 @@ from storage.index_directory import IndexDirectory
 from storage.open_source import open_source
 from storage.parameters import IndexParameters
 from storage.paths import home_expanded
+from storage.records import U8
 from verify.cascade import Verifier
 
 STANDARD_INPUT = "-"
@@ -68,6 +70,13 @@ class QueryEngine:
     @cached_property
     def _verifier(self) -> Verifier:
         return load_verifier(self._settings)
+
+    def preview(self, match: Match) -> U8:
+        """The stored preview of an image that was found, uint8 (h, w, 3), RGB."""
+        number = self._catalog.image_id(bytes.fromhex(match.digest))
+        if number is None:
+            raise IndexMismatch("The image has left the index since.", "Ask again.")
+        return decode_preview(self._catalog.preview(number))
 
     def answer(self, location: str) -> QueryAnswer:
         """The neighbours of the image at that location.
