@@ -59,9 +59,11 @@ class Settings:
         index: the index directory.
         model: the embedding models, in the order given.
         workers: processes that decode images or verify pairs.
+        readers: reads under way at once.
         max_requests_per_second: reads of a cloud source, a second.
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
         connection_string: from AZURE_STORAGE_CONNECTION_STRING; never printed.
+        trust_md5: whether a blob with the size and MD5 of one that was read is not read itself.
         include, exclude: patterns of names to look at, and not to.
         since: only what was modified at this time or later is looked at, seconds since the epoch;
             None for no such limit.
@@ -107,9 +109,11 @@ class Settings:
     index: Path = Path("dedup-index")
     model: tuple[Choice, ...] = (Choice("efficientnet_lite0"),)
     workers: int = 1
+    readers: int = 8
     max_requests_per_second: float = 35.0
     account_url: str = ""
     connection_string: str = ""
+    trust_md5: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     since: float | None = None
@@ -155,8 +159,10 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "index": parse_path,
     "model": parse_models,
     "workers": parse_number(1, 1024, is_whole=True),
+    "readers": parse_number(1, 256, is_whole=True),
     "max_requests_per_second": parse_number(0.1, 100_000, is_whole=False),
     "account_url": parse_text,
+    "trust_md5": parse_boolean,
     "include": parse_texts,
     "exclude": parse_texts,
     "since": parse_moment,

@@ -89,6 +89,18 @@ def _command(
             "--since", metavar="DATE", help="Look only at what was modified then or later."
         ),
     ] = None,
+    trust_md5: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-md5",
+            help="Do not read a blob that has the size and MD5 of one that was read; `dedup apply` "
+            "reads both before anything is done.",
+        ),
+    ] = None,
+    readers: Annotated[
+        int | None,
+        typer.Option("--readers", metavar="N", help="Reads under way at once. Default: 8"),
+    ] = None,
     watch: Annotated[
         bool | None,
         typer.Option("--watch", help="Go on looking for what is new, until Ctrl-C."),
@@ -165,6 +177,8 @@ def _command(
         include=include,
         exclude=exclude,
         since=since,
+        trust_md5=trust_md5,
+        readers=readers,
         watch=watch,
         interval=interval,
         relist_interval=relist_interval,
@@ -241,7 +255,9 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
         preview_size=settings.preview_size,
         limits=decode_limits(settings),
         image_timeout=settings.image_timeout,
+        readers=settings.readers,
         selection=selection,
+        trusts_md5=settings.trust_md5,
     )
 
     def one_pass(names: Sequence[str] | None = None) -> IndexReport:

@@ -53,7 +53,8 @@ def print_summary(report: IndexReport, index: Path) -> None:
     """Counts that add up to what was listed, the time per stage, the peak memory."""
     listed = (
         (report.new_images, "new"),
-        (report.aliased, "with a content known already"),
+        (report.aliased - report.unread, "with a content known already"),
+        (report.unread, "with the size and MD5 of a content known already, not read"),
         (report.unchanged, "unchanged, not read"),
         (report.excluded, "left out by --include and --exclude"),
         (report.older, "left out by --since"),
@@ -82,13 +83,24 @@ def print_summary(report: IndexReport, index: Path) -> None:
         print(f"not looked into: {printable(folder)}")
     print(f"{plural(report.images, 'different image')} in the index {printable(str(index))}")
     rate = report.listed / report.wall_seconds if report.wall_seconds else 0.0
-    print(
-        f"{seconds_text(report.wall_seconds)}, {rate:.1f} files/s, "
-        f"{plural(report.read_requests, 'read')} of {bytes_text(report.bytes_read)}"
-        + (f", {plural(report.retries, 'request')} repeated" if report.retries else "")
-    )
+    print(f"{seconds_text(report.wall_seconds)}, {rate:.1f} files/s")
+    print(traffic_text(report))
     stages = ", ".join(f"{stage} {seconds_text(spent)}" for stage, spent in report.seconds.items())
     print(f"time by stage, which run side by side: {stages}")
     print(f"peak memory {bytes_text(report.peak_memory_bytes)}")
     if report.worker_restarts:
         print(f"{plural(report.worker_restarts, 'decoder')} crashed or hung and started again")
+
+
+def traffic_text(report: IndexReport) -> str:
+    """What was asked of the sources, altogether and for an image."""
+    text = f"{plural(report.list_requests, 'request')} to list, {report.read_requests:,} to read"
+    images = report.new_images + report.aliased - report.unread
+    if images:
+        text += (
+            f" {plural(images, 'image')} ({report.read_requests / images:.2f} each), "
+            f"{bytes_text(report.bytes_read)} read ({bytes_text(report.bytes_read // images)} each)"
+        )
+    elif report.bytes_read:
+        text += f", {bytes_text(report.bytes_read)} read"
+    return text + (f", {report.retries:,} repeated" if report.retries else "")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.embedders.base import Embedder
 from indexer.extract import ExtractedImage
-from indexer.reading import Alias, Gone, InFlight, Listed, Unreadable, Vanished
+from indexer.in_flight import InFlight, Waiting
+from indexer.outcomes import Alias, Gone, Listed, Unreadable, Vanished
 from indexer.run_report import RunCounts, StageClock
 from storage.blob import Blob
 from storage.catalog import Catalog
@@ -74,12 +75,12 @@ class Committer:
                     self.embed()
             case Alias(is_unchanged=True):
                 self._batch.indexed.append(
-                    IndexedBlob(outcome.blob, outcome.source.uri, outcome.digest)
+                    IndexedBlob(outcome.blob, outcome.source.uri, outcome.digest, outcome.is_unread)
                 )
             case Alias():
                 # A commit may have been ahead of the queue.
                 if self.in_flight.take_alias(outcome):
-                    self._add_alias(outcome.source, outcome.blob, outcome.digest)
+                    self._add_alias(outcome, outcome.digest)
             case Unreadable():
                 self._add_unreadable(outcome.source, outcome.blob, outcome.reason, outcome.limit)
             case Vanished():
@@ -136,13 +137,15 @@ class Committer:
         """Makes everything embedded so far visible, in one transaction."""
         with self.in_flight.held():
             for digest, reason, limit in self._undecodable:
-                for source, blob in self.in_flight.settle(digest):
-                    self._add_unreadable(source, blob, reason, limit)
+                for waiting in self.in_flight.settle(digest):
+                    # Of one that was not read, the next run finds out for itself.
+                    blob = replace(waiting.blob, etag="") if waiting.is_unread else waiting.blob
+                    self._add_unreadable(waiting.source, blob, reason, limit)
             for digest in self._in_batch:
-                for source, blob in self.in_flight.settle(digest):
-                    self._add_alias(source, blob, digest)
+                for waiting in self.in_flight.settle(digest):
+                    self._add_alias(waiting, digest)
             for alias in self.in_flight.take_aliases():
-                self._add_alias(alias.source, alias.blob, alias.digest)
+                self._add_alias(alias, alias.digest)
             batch = self._batch
             if not batch.is_empty:
                 with self.clock.timed("commit"):
@@ -158,9 +161,12 @@ class Committer:
         self.embed()
         self.commit()
 
-    def _add_alias(self, source: Source, blob: Blob, digest: bytes) -> None:
-        self._batch.indexed.append(IndexedBlob(blob, source.uri, digest))
+    def _add_alias(self, alias: Alias | Waiting, digest: bytes) -> None:
+        self._batch.indexed.append(
+            IndexedBlob(alias.blob, alias.source.uri, digest, alias.is_unread)
+        )
         self.counts.aliased += 1
+        self.counts.unread += alias.is_unread
 
     def _add_unreadable(self, source: Source, blob: Blob, reason: str, limit: Limit | None) -> None:
         self._batch.unreadable.append(UnreadableBlob(blob, source.uri, reason, limit))

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from indexer.outcomes import Alias, ReadJob, not_read
 from indexer.pipes import Pipe
-from indexer.planner import Limits, Plan, plan
-from indexer.reading import Alias, ReadJob, not_read
+from indexer.planner import Plan, Planner
 from indexer.run_report import RunCounts
 from storage.blob import Blob
 from storage.catalog import Catalog
@@ -67,13 +67,13 @@ class Dispatcher:
     def __init__(
         self,
         catalog: Catalog,
-        limits: Limits,
+        planner: Planner,
         counts: RunCounts,
         jobs: Pipe[ReadJob],
         results: Pipe[object],
     ) -> None:
         self._catalog = catalog
-        self._limits = limits
+        self._planner = planner
         self._counts = counts
         self._jobs = jobs
         self._results = results
@@ -82,8 +82,7 @@ class Dispatcher:
 
     def hand_out(self, source: Source, blob: Blob) -> None:
         """Plan one blob, and send it where it belongs."""
-        entry = self._catalog.blob(blob.uri)
-        decision = plan(blob, entry, self._limits)
+        decision, entry = self._planner.plan(blob)
         if decision is Plan.KEEP:
             self._counts.unchanged += 1
         elif decision is Plan.REFUSE:
@@ -91,9 +90,11 @@ class Dispatcher:
         elif decision is Plan.REFRESH and entry is not None:
             digest = self._catalog.record(entry.image_id).digest
             self._counts.unchanged += 1
-            self._results.put(Alias(source, blob, digest, is_unchanged=True))
+            alias = Alias(source, blob, digest, is_unchanged=True, is_unread=entry.is_unread)
+            self._results.put(alias)
         else:
-            self._window.append(ReadJob(source, blob))
+            is_md5_enough = self._planner.trusts_md5 and decision is not Plan.CONFIRM
+            self._window.append(ReadJob(source, blob, is_md5_enough))
             if len(self._window) >= _SHUFFLE_WINDOW:
                 at = self._order.randrange(len(self._window))
                 self._window[at], self._window[-1] = self._window[-1], self._window[at]

@@ -21,10 +21,13 @@ from indexer.decode import DecodeLimits
 from indexer.embedders.base import Embedder
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
 from indexer.finding import WorkFinder, outermost
+from indexer.in_flight import InFlight
 from indexer.listing import Lister
 from indexer.nominated import Nominated
+from indexer.outcomes import DescribeJob, Listed, ReadJob
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
-from indexer.reading import DescribeJob, InFlight, Listed, Reader, ReadJob
+from indexer.planner import Planner
+from indexer.reading import Reader
 from indexer.run_report import (
     IndexListener,
     IndexProgress,
@@ -65,6 +68,7 @@ class IndexOptions:
         bytes_in_flight: image data held in memory between reading and decoding.
         extract: what describes an image; it must be importable by name.
         selection: what is looked at in the sources.
+        trusts_md5: a blob that has the size and MD5 of one that was read is not read itself.
     """
 
     workers: int = 0
@@ -78,6 +82,7 @@ class IndexOptions:
     bytes_in_flight: int = 256 * 2**20
     extract: Extract = extract
     selection: Selection = field(default_factory=Selection)
+    trusts_md5: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 0:
@@ -172,8 +177,9 @@ class _Run:
         producers = 1 + options.readers + self._workers
         self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
         in_flight = InFlight(catalog)
-        selected = (options.selection, options.limits.by_kind(options.image_timeout))
-        shared = (catalog, *selected, self._counts, self._clock, self._stop)
+        limits = options.limits.by_kind(options.image_timeout)
+        planner = Planner(catalog, limits, trusts_md5=options.trusts_md5)
+        shared = (catalog, planner, options.selection, self._counts, self._clock, self._stop)
         self._finder: WorkFinder
         if names is None:
             self._finder = Lister(sources, *shared)
@@ -339,6 +345,7 @@ class _Run:
             left_changed=counts.left_changed,
             new_images=counts.new_images,
             aliased=counts.aliased,
+            unread=counts.unread,
             unreadable=counts.unreadable,
             vanished=counts.vanished,
             removed=counts.removed,

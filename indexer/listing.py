@@ -10,9 +10,9 @@ from typing import TypeVar
 import numpy as np
 
 from indexer.finding import Dispatcher
+from indexer.outcomes import Listed, ReadJob
 from indexer.pipes import Pipe, Stop, Stopped
-from indexer.planner import Limits, Plan, plan
-from indexer.reading import Listed, ReadJob
+from indexer.planner import Plan, Planner
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
 from storage.blob import Blob
@@ -43,24 +43,24 @@ class Lister:
 
     Args:
         sources: none within another.
+        planner: decides what is to be done with a blob.
         selection: what the run looks at in them.
-        limits: of the run, for what was over a lower one.
     """
 
     def __init__(
         self,
         sources: Sequence[Source],
         catalog: Catalog,
+        planner: Planner,
         selection: Selection,
-        limits: Limits,
         counts: RunCounts,
         clock: StageClock,
         stop: Stop,
     ) -> None:
         self._sources = sources
         self._catalog = catalog
+        self._planner = planner
         self._selection = selection
-        self._limits = limits
         self._counts = counts
         self._clock = clock
         self._stop = stop
@@ -77,7 +77,7 @@ class Lister:
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
-        dispatcher = Dispatcher(self._catalog, self._limits, self._counts, jobs, results)
+        dispatcher = Dispatcher(self._catalog, self._planner, self._counts, jobs, results)
         for source in self._sources:
             before = self._counts.listed
             if isinstance(source, PagedSource):
@@ -120,7 +120,8 @@ class Lister:
     def _begin(self) -> dict[str, Listing]:
         """What an earlier run did not finish and this one carries on, by source."""
         now = time.time()
-        scope = self._selection.scope
+        # What a run has planned that trusts MD5s, one that does not cannot carry on.
+        scope = self._selection.scope + (" md5" if self._planner.trusts_md5 else "")
         # A scope of its own: what has no pages is listed from the beginning each time.
         scopes = [scope if isinstance(s, PagedSource) else f"{now}" for s in self._sources]
         wanted = [
@@ -202,8 +203,7 @@ class Lister:
         """Names of the `PageCounts` of the blobs that need no work; the others go to `todo`."""
         for blob in blobs:
             choice = self._selection.choose(blob, source.uri)
-            entry = self._catalog.blob(blob.uri)
-            decision = plan(blob, entry, self._limits)
+            decision, entry = self._planner.plan(blob)
             if choice is Choice.LOOK and decision is not Plan.KEEP:
                 todo.append(blob)
             elif choice is Choice.LOOK:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from indexer.finding import Dispatcher
+from indexer.outcomes import Gone, ReadJob
 from indexer.pipes import Pipe, Stop, Stopped
-from indexer.planner import Limits
-from indexer.reading import Gone, ReadJob
+from indexer.planner import Planner
 from indexer.run_report import RunCounts, StageClock
 from indexer.selection import Choice, Selection
 from storage.blob import looks_like_image
@@ -35,8 +35,8 @@ class Nominated:
         sources: Sequence[Source],
         names: Sequence[str],
         catalog: Catalog,
+        planner: Planner,
         selection: Selection,
-        limits: Limits,
         counts: RunCounts,
         clock: StageClock,
         stop: Stop,
@@ -44,8 +44,8 @@ class Nominated:
         self._sources = sources
         self._names = names
         self._catalog = catalog
+        self._planner = planner
         self._selection = selection
-        self._limits = limits
         self._counts = counts
         self._clock = clock
         self._stop = stop
@@ -56,7 +56,7 @@ class Nominated:
 
     def run(self, jobs: Pipe[ReadJob], results: Pipe[object]) -> None:
         """See `WorkFinder.run`."""
-        dispatcher = Dispatcher(self._catalog, self._limits, self._counts, jobs, results)
+        dispatcher = Dispatcher(self._catalog, self._planner, self._counts, jobs, results)
         for name in dict.fromkeys(self._names):
             source = self._source_of(name)
             if source is not None and looks_like_image(name):

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections import deque
 
+from indexer.in_flight import InFlight
+from indexer.outcomes import Alias, DescribeJob, ReadJob, Unreadable, Vanished, not_read
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.run_report import StageClock
 from storage.blob import Blob
-from storage.catalog import Catalog
 from storage.errors import (
     BlobChanged,
     BlobUnreadable,
     BlobVanished,
     SourceUnavailable,
 )
-from storage.listings import ListedPage
 from storage.records import Limit, LimitKind
 from storage.source import Source
 
@@ -26,119 +23,6 @@ from storage.source import Source
 UNAVAILABLE = "unavailable: "
 
 _READ_ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ReadJob:
-    """A blob to be read."""
-
-    source: Source
-    blob: Blob
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DescribeJob:
-    """Content to be decoded."""
-
-    source: Source
-    blob: Blob
-    digest: bytes
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """A blob whose content is in the catalog."""
-
-    source: Source
-    blob: Blob
-    digest: bytes
-    is_unchanged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A blob that gave no image."""
-
-    source: Source
-    blob: Blob
-    reason: str
-    limit: Limit | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """A blob that was listed and is gone."""
-
-    blob: Blob
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A blob of the catalog that is not there any more."""
-
-    uri: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Listed:
-    """A page of a listing, and the sign that the catalog has it."""
-
-    page: ListedPage
-    is_kept: threading.Event = field(default_factory=threading.Event)
-
-
-class InFlight:
-    """Contents being decoded in this run, the blobs that wait for them, and aliases on their way.
-
-    An alias rests on an image of the catalog, which a commit removes when the blob that held it
-    has other content now. Files renamed in a row, each to the name of the next, do that. So
-    nothing is claimed during a commit, and a commit includes all that was claimed before it.
-    """
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._lock = threading.Lock()
-        self._waiting: dict[bytes, list[tuple[Source, Blob]]] = {}
-        self._aliases: dict[int, Alias] = {}
-
-    def claim(self, source: Source, blob: Blob, digest: bytes) -> Alias | bool:
-        """What to do with this content.
-
-        Returns:
-            True when the caller has to get it decoded, False when the blob now waits for another
-            one's decoding, an Alias when the catalog has it.
-        """
-        with self._lock:
-            if digest in self._waiting:
-                self._waiting[digest].append((source, blob))
-                return False
-            if self._catalog.image_id(digest) is not None:
-                alias = Alias(source, blob, digest)
-                self._aliases[id(alias)] = alias
-                return alias
-            self._waiting[digest] = []
-            return True
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nothing is claimed meanwhile."""
-        with self._lock:
-            yield
-
-    def settle(self, digest: bytes) -> list[tuple[Source, Blob]]:
-        """The blobs that wait for a content that is being committed. Call while `held`."""
-        return self._waiting.pop(digest, [])
-
-    def take_aliases(self) -> list[Alias]:
-        """Those that have not been taken yet. Call while `held`."""
-        aliases, self._aliases = self._aliases, {}
-        return list(aliases.values())
-
-    def take_alias(self, alias: Alias) -> bool:
-        """Whether this one had not been taken yet."""
-        with self._lock:
-            return self._aliases.pop(id(alias), None) is not None
 
 
 class Reader:
@@ -156,16 +40,29 @@ class Reader:
     def run(self, jobs: Pipe[ReadJob], contents: Pipe[DescribeJob], results: Pipe[object]) -> None:
         """Until there are no more jobs."""
         for job in jobs:
-            outcome = self._read(job)
-            if isinstance(outcome, DescribeJob):
-                contents.put(outcome)
-            elif outcome is not None:
-                results.put(outcome)
-            if self._stop.is_set:
-                return
+            waiting = deque([job])
+            while waiting:
+                waiting += self._take(waiting.popleft(), contents, results)
+                if self._stop.is_set:
+                    return
 
-    def _read(self, job: ReadJob) -> DescribeJob | Alias | Unreadable | Vanished | None:
-        source, blob = job.source, job.blob
+    def _take(
+        self, job: ReadJob, contents: Pipe[DescribeJob], results: Pipe[object]
+    ) -> list[ReadJob]:
+        """Those that waited for this one in vain."""
+        claim = self._in_flight.claim_unread(job) if job.may_be_known_by_md5 else True
+        outcome = self._read(job.source, job.blob) if claim is True else claim
+        if isinstance(outcome, DescribeJob):
+            contents.put(outcome)
+        elif outcome:
+            results.put(outcome)
+        # It may have given no content, or by now have other content than they.
+        is_waited_for = claim is True and job.may_be_known_by_md5
+        return self._in_flight.release(job.blob) if is_waited_for else []
+
+    def _read(
+        self, source: Source, blob: Blob
+    ) -> DescribeJob | Alias | Unreadable | Vanished | None:
         try:
             for _ in range(_READ_ATTEMPTS):
                 if blob.refusal:
@@ -211,9 +108,3 @@ class Reader:
             # Content to be described keeps its share until it has been.
             if job is None:
                 self._budget.release(blob.size)
-
-
-def not_read(source: Source, blob: Blob, reason: str) -> Unreadable:
-    """Without the ETag, which stands for content that was seen: permissions and tiers change and
-    leave it as it is, so the next run has to try again."""
-    return Unreadable(source, replace(blob, etag=""), reason)

@@ -28,7 +28,8 @@ class RunCounts:
         left_known: of those left out, how many the catalog has; they stay in it as they are.
         left_changed: of these, how many are listed with another ETag or size than the catalog has.
         new_images: read, and the first with their content.
-        aliased: read, and their content was known already.
+        aliased: their content was known already.
+        unread: of those, how many are known by size and MD5, and were not read.
         unreadable: refused, damaged, or not to be had.
         vanished: gone between listing and reading.
         removed: in the catalog and no longer in the source.
@@ -42,6 +43,7 @@ class RunCounts:
     left_changed: int = 0
     new_images: int = 0
     aliased: int = 0
+    unread: int = 0
     unreadable: int = 0
     vanished: int = 0
     removed: int = 0
@@ -105,6 +107,7 @@ class IndexReport:
     left_changed: int
     new_images: int
     aliased: int
+    unread: int
     unreadable: int
     vanished: int
     removed: int

@@ -104,7 +104,8 @@ def plan_blobs(
     """Chooses among the blobs of one image, which all hold the same bytes.
 
     The order: in the reference index; protected; kept in any case because it is one object under
-    two names; what --prefer says; older by more than a day; the shorter path; the name.
+    two names; read, and not only known by size and MD5; what --prefer says; older by more than a
+    day; the shorter path; the name.
 
     Args:
         entries: at least one.
@@ -129,6 +130,7 @@ def plan_blobs(
             entry.holder is Holder.OWN,
             not census.is_protected(entry),
             not is_shared(entry),
+            entry.is_unread,
             *wishes,
             is_later,
             len(entry.uri),

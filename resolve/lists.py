@@ -17,7 +17,15 @@ from typing import IO, Any
 
 from resolve.effort import Effort
 from resolve.groups import Group
-from resolve.outcomes import SAME_BYTES, Deleted, Kept, Outcomes, ReferenceKeeper, Unreadable
+from resolve.outcomes import (
+    SAME_BYTES,
+    Deleted,
+    Kept,
+    Outcomes,
+    ReferenceKeeper,
+    Unreadable,
+    evidence,
+)
 from resolve.output_folder import replacing_files
 from resolve.resolve import Resolution
 from resolve.summary import Summary, SummaryCounts
@@ -137,21 +145,21 @@ def _group_row(
             "score": 1.0,
             "transform": None,
             "measurements": {},
-            "reason": SAME_BYTES,
+            "reason": evidence(SAME_BYTES, entry, kept.entry),
         }
         for entry in deleted
     ]
     for member in group.members:
         verdict = member.verdict
-        evidence = {
+        facts = {
             "relation": verdict.relation.value,
             "score": round(verdict.score, 6),
             "transform": None if verdict.transform is None else verdict.transform.tolist(),
             "measurements": verdict.measurements,
-            "reason": verdict.reason,
         }
         members += [
-            _image(entry, catalog) | evidence for entry in catalog.blobs_of(member.image_id)
+            _image(entry, catalog) | facts | {"reason": evidence(verdict.reason, entry, kept.entry)}
+            for entry in catalog.blobs_of(member.image_id)
         ]
     return {
         "id": kept.group,

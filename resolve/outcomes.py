@@ -17,6 +17,9 @@ from verify.verdict import Relation
 _PLANS_IN_MEMORY = 4096
 _GROUP_ID_DIGITS = 16
 SAME_BYTES = "the same bytes"
+# Of blobs indexed with --trust-md5. `dedup apply` reads both, whatever --check says.
+SAME_MD5 = "the same size and MD5: to be read before anything is done"
+UNREAD = "known by size and MD5: to be read before anything is done"
 # Where the index could not be locked, another process may be adding to it.
 _SINCE = "indexed since this was resolved"
 
@@ -70,6 +73,13 @@ class ReferenceKeeper:
 Outcome: TypeAlias = Kept | Deleted | Unreadable
 
 
+def evidence(reason: str, entry: BlobEntry, kept: BlobEntry) -> str:
+    """Why a blob may go, and what is still to be looked at before."""
+    if not (entry.is_unread or kept.is_unread):
+        return reason
+    return SAME_MD5 if reason == SAME_BYTES else f"{reason}; {UNREAD}"
+
+
 class Outcomes:
     """Every blob's outcome, for one resolution of one catalog."""
 
@@ -109,7 +119,7 @@ class Outcomes:
             group=self.group_id(keeper),
             relation=member.relation,
             score=member.score,
-            reason=member.verdict.reason,
+            reason=evidence(member.verdict.reason, entry, plan.kept),
         )
 
     def plan(self, image_id: int) -> BlobPlan | None:
@@ -154,7 +164,8 @@ class Outcomes:
                 return Kept(entry, group_id, False, self._why_in_any_case(entry), why)
         if all(other.uri != entry.uri for other in plan.deleted):
             return Kept(entry, group_id, False, "not_covered", _SINCE)
-        return Deleted(entry, plan.kept.uri, group_id, Relation.EXACT, 1.0, SAME_BYTES)
+        reason = evidence(SAME_BYTES, entry, plan.kept)
+        return Deleted(entry, plan.kept.uri, group_id, Relation.EXACT, 1.0, reason)
 
     def _why_in_any_case(self, entry: BlobEntry) -> str:
         if entry.holder is Holder.BOTH:

@@ -37,6 +37,7 @@ from storage.databases import (
 )
 from storage.faults import storage_faults
 from storage.fingerprint import content_fingerprint
+from storage.md5s import digest_of_md5
 from storage.parameters import IndexParameters
 from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord
 from storage.runs import Json, Run
@@ -154,6 +155,14 @@ class Catalog(CatalogListings):
         """The image with this SHA-256."""
         value = self._get(self._db.digests, digest)
         return None if value is None else decode_number(value)
+
+    def digest_of_md5(self, size: int, md5: bytes) -> bytes | None:
+        """The SHA-256 of the image whose blobs have this size and, by their listing, this MD5.
+
+        For the writer. None when there is none, or blobs with other contents claim them too.
+        """
+        with self._read() as txn:
+            return digest_of_md5(txn, self._db, size, md5)
 
     def record(self, image_id: int) -> ImageRecord:
         """Raises KeyError when there is no such image."""

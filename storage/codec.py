@@ -11,7 +11,7 @@ that are not valid UTF-8 survive.
                  reason]; uri is nil when the key holds all of it; source is the number of bytes of
                  the key that it takes up when it is the beginning of it, else a string; status is
                  0 for indexed and 1 for unreadable. Where a limit makes it unreadable, an eleventh:
-                 [kind, value]
+                 [kind, value]; and where nobody has read what is indexed: true
     run         [1, run_id, started_at, finished_at or nil, [source…], {count…}]
     parameters  [1, schema_version, descriptor_version, preview_size,
                  [[name, dimension, fingerprint, runtime, input_size]…]]
@@ -138,21 +138,23 @@ def decode_record(value: bytes) -> ImageRecord:
 def encode_entry(entry: BlobEntry) -> bytes:
     key = blob_key(entry.uri)
     source = uri_bytes(entry.source)
-    return _pack(
-        [
-            LAYOUT_VERSION,
-            None if key == uri_bytes(entry.uri) else entry.uri,
-            entry.size,
-            entry.etag,
-            entry.last_modified,
-            entry.object_id,
-            len(source) if key.startswith(source) else entry.source,
-            _STATUSES.index(entry.status),
-            entry.image_id,
-            entry.reason,
-            *([[entry.limit.kind.value, entry.limit.value]] if entry.limit else ()),
-        ]
-    )
+    row: list[object] = [
+        LAYOUT_VERSION,
+        None if key == uri_bytes(entry.uri) else entry.uri,
+        entry.size,
+        entry.etag,
+        entry.last_modified,
+        entry.object_id,
+        len(source) if key.startswith(source) else entry.source,
+        _STATUSES.index(entry.status),
+        entry.image_id,
+        entry.reason,
+    ]
+    if entry.limit is not None:
+        row.append([entry.limit.kind.value, entry.limit.value])
+    elif entry.is_unread:
+        row.append(True)
+    return _pack(row)
 
 
 def decode_entry(key: bytes, value: bytes) -> BlobEntry:
@@ -160,8 +162,8 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
     row = _unpack(value, 10, optional=1)
     try:
         source = row[6]
-        limit = None
-        if len(row) > 10:
+        limit, is_unread = None, len(row) > 10 and row[10] is True
+        if len(row) > 10 and not is_unread:
             kind, most = row[10]
             limit = Limit(LimitKind(kind), float(most))
         if isinstance(source, int):
@@ -177,6 +179,7 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
             image_id=row[8],
             reason=row[9],
             limit=limit,
+            is_unread=is_unread,
         )
     except (TypeError, ValueError, IndexError) as error:
         raise LayoutError(f"not a blob entry: {error}") from error

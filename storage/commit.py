@@ -25,6 +25,7 @@ from storage.databases import (
     write_number,
 )
 from storage.listings import ListedPage, put_page
+from storage.md5s import note_md5
 from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures, Limit
 from storage.sums import checksums
 from storage.vector_blocks import remove_vectors, write_vectors
@@ -34,11 +35,17 @@ _DIGEST_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class IndexedBlob:
-    """A blob and the digest of its content; `source` is the canonical URI that listed it."""
+    """A blob and the digest of its content.
+
+    Attributes:
+        source: the canonical URI that listed it.
+        is_unread: it has the size and MD5 of one with this content, and was not read.
+    """
 
     blob: Blob
     source: str
     digest: bytes
+    is_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,11 @@ class Commit:
         for blob in batch.indexed:
             if blob.digest not in ids:
                 ids[blob.digest] = self._known_id(blob.digest)
-            self._put(_entry(blob.blob, blob.source, image_id=ids[blob.digest]))
+            image_id = ids[blob.digest]
+            entry = _entry(blob.blob, blob.source, image_id=image_id, is_unread=blob.is_unread)
+            self._put(entry)
+            if not blob.is_unread:
+                note_md5(self._txn, self._db, blob.blob, blob.digest)
         for refused in batch.unreadable:
             self._put(
                 _entry(refused.blob, refused.source, reason=refused.reason, limit=refused.limit)
@@ -204,7 +215,13 @@ class Commit:
 
 
 def _entry(
-    blob: Blob, source: str, *, image_id: int = 0, reason: str = "", limit: Limit | None = None
+    blob: Blob,
+    source: str,
+    *,
+    image_id: int = 0,
+    reason: str = "",
+    limit: Limit | None = None,
+    is_unread: bool = False,
 ) -> BlobEntry:
     return BlobEntry(
         uri=blob.uri,
@@ -217,4 +234,5 @@ def _entry(
         image_id=image_id,
         reason=reason,
         limit=limit,
+        is_unread=is_unread,
     )

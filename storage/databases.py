@@ -16,6 +16,8 @@
     sums         image id → checksums of what is stored of it (`storage.sums`)
     listings     16 bytes of the BLAKE2b of a source's URI, page → what an unfinished run has listed
                  (`storage.listings`). Only the writer opens it.
+    md5s         size, MD5 → SHA-256 of the content that goes with them, or nothing where there are
+                 two (`storage.md5s`). Only the writer opens it.
 
 Keys and values are laid out as `storage.codec` says. Image ids ascend from 1 and are never reused.
 """
@@ -62,6 +64,7 @@ class Databases:
     # Not in indexes of earlier versions, until somebody writes to them.
     sums: Any = None
     listings: Any = None
+    md5s: Any = None
 
 
 def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bool) -> Databases:

@@ -145,6 +145,8 @@ class BlobEntry:
         reason: why it is unreadable; "" otherwise.
         limit: the limit that makes it unreadable; None when it is another reason. It is read again
             as soon as that limit is higher.
+        is_unread: nobody has read it: it has the size and MD5 of a blob whose content this is. To
+            be read before anything is deleted for it, itself included. Never with a limit.
         holder: which index lists it; not stored. See `storage.joint_catalog`.
     """
 
@@ -158,6 +160,7 @@ class BlobEntry:
     image_id: int = 0
     reason: str = ""
     limit: Limit | None = None
+    is_unread: bool = False
     holder: Holder = Holder.OWN
 
 

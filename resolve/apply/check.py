@@ -43,7 +43,8 @@ class ApplyOptions:
         link: the kind of link.
         tag: name and value.
         checks_digests: read the copy and the keeper once more and compare them with the index;
-            otherwise ETags and one byte of the keeper must do.
+            otherwise ETags and one byte of the keeper must do, but of contents that nobody has
+            read yet.
         needs_undo: refuse to delete where nothing keeps what is deleted.
     """
 
@@ -68,7 +69,7 @@ class Checker:
         self._rules = rules
         self._options = options
         self._run_name = run_name
-        self._keepers: OrderedDict[tuple[str, str], Future[str]] = OrderedDict()
+        self._keepers: OrderedDict[tuple[str, str, bool], Future[str]] = OrderedDict()
         self._guard = threading.Lock()
         self._prepared: set[str] = set()
 
@@ -109,7 +110,7 @@ class Checker:
             link=options.link.value if options.action is Action.LINK else "",
             tag=options.tag if options.action is Action.TAG else (),
             version_id=state.version_id,
-            is_digest_checked=options.checks_digests,
+            is_digest_checked=self._is_read(task),
             properties=state.properties or Properties(),
         )
         if is_dry:
@@ -125,20 +126,26 @@ class Checker:
         store: BlobActions,
         keepers: BlobActions,
     ) -> Skip | None:
-        reason = self._why_not_keeper(keeper, task.keep_digest, keepers)
+        is_read = self._is_read(task)
+        reason = self._why_not_keeper(keeper, task.keep_digest, keepers, is_read=is_read)
         if reason:
             return Skip(task.row.path, reason)
         # Of what is moved by copying, the copy is read instead.
         is_read_later = self._options.action is Action.QUARANTINE and store.moves_by_copying
-        if not self._options.checks_digests or is_read_later:
+        if not is_read or is_read_later:
             return None
         if store.digest(state).hex() != task.digest:
             return Skip(task.row.path, OTHER_CONTENT)
         return None
 
-    def _why_not_keeper(self, keeper: BlobState, digest: str, keepers: BlobActions) -> str:
+    def _is_read(self, task: Task) -> bool:
+        return self._options.checks_digests or task.must_be_read
+
+    def _why_not_keeper(
+        self, keeper: BlobState, digest: str, keepers: BlobActions, *, is_read: bool
+    ) -> str:
         """Why a keeper cannot be relied on. It is read once, however many copies ask at a time."""
-        key = (keeper.uri, keeper.etag)
+        key = (keeper.uri, keeper.etag, is_read)
         with self._guard:
             known = self._keepers.get(key)
             if known is None:
@@ -149,7 +156,7 @@ class Checker:
             return known.result()
         try:
             reason = ""
-            if not self._options.checks_digests:
+            if not is_read:
                 keepers.probe(keeper)
             elif keepers.digest(keeper).hex() != digest:
                 reason = KEEPER_OTHER_CONTENT

@@ -68,6 +68,7 @@ class Task:
     Attributes:
         etag, keep_etag: as indexed.
         digest, keep_digest: SHA-256, hex.
+        must_be_read: one of the two is known by its size and MD5 only.
     """
 
     row: Row
@@ -75,6 +76,7 @@ class Task:
     keep_etag: str
     digest: str
     keep_digest: str
+    must_be_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,14 @@ def plan_row(row: Row, facts: RowFacts, rules: Rules) -> Task | Skip:
     reason = _why_not(row, copy, keeper, facts, rules)
     if reason:
         return Skip(row.path, reason)
-    return Task(row, copy.entry.etag, keeper.entry.etag, copy.digest.hex(), keeper.digest.hex())
+    return Task(
+        row,
+        copy.entry.etag,
+        keeper.entry.etag,
+        copy.digest.hex(),
+        keeper.digest.hex(),
+        must_be_read=copy.entry.is_unread or keeper.entry.is_unread,
+    )
 
 
 def why_not_now(state: BlobState | None, keeper: BlobState | None, task: Task) -> str:

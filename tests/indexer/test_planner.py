@@ -40,6 +40,14 @@ def test_what_is_over_a_limit_is_read_again_under_a_higher_one_of_the_same_kind(
     assert plan(BLOB, refused, {LimitKind.PIXELS: 101}) is Plan.READ
 
 
+def test_a_blob_known_by_its_md5_is_read_when_that_does_not_suffice():
+    unread = replace(INDEXED, is_unread=True)
+    assert plan(BLOB, unread) is Plan.KEEP
+    assert plan(BLOB, unread, is_vouched_for=False) is Plan.CONFIRM
+    assert plan(replace(BLOB, etag="other"), unread, is_vouched_for=False) is Plan.READ
+    assert plan(ARCHIVED, unread, is_vouched_for=False) is Plan.REFUSE
+
+
 def test_an_undecodable_blob_is_not_read_again_until_it_changes():
     assert plan(BLOB, UNDECODABLE) is Plan.KEEP
     assert plan(replace(BLOB, object_id="disk:2"), UNDECODABLE) is Plan.KEEP

@@ -74,6 +74,20 @@ def test_what_list_and_index_do_not_agree_on_is_skipped(row, facts, reason):
     assert plan_row(row, facts, TAG) == Skip(ROW.path, reason)
 
 
+@pytest.mark.parametrize("who", ["copy", "keeper"])
+def test_what_is_known_by_size_and_md5_must_be_read(who):
+    copy, keeper = known("/p/a.jpg", KEEPER_DIGEST), known("/p/b.jpg", KEEPER_DIGEST)
+    facts = RowFacts(copy, keeper)
+    task = plan_row(EXACT, facts, TAG)
+    assert isinstance(task, Task)
+    assert not task.must_be_read
+    read = getattr(facts, who)
+    unread = replace(read, entry=replace(read.entry, is_unread=True))
+    task = plan_row(EXACT, replace(facts, **{who: unread}), TAG)
+    assert isinstance(task, Task)
+    assert task.must_be_read
+
+
 def test_what_is_protected_is_skipped():
     rules = Rules(Action.TAG, Prefixes(("/p",)))
     assert plan_row(ROW, FACTS, rules) == Skip(ROW.path, plan.PROTECTED)

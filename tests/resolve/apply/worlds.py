@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -81,8 +81,10 @@ class World:
     def list_path(self) -> Path:
         return self.base / "lists" / "delete.csv"
 
-    def index(self, contents: Mapping[str, bytes], source: str) -> None:
-        """Index these blobs as they are now."""
+    def index(
+        self, contents: Mapping[str, bytes], source: str, unread: Collection[str] = ()
+    ) -> None:
+        """Index these blobs as they are now, some of them as known by size and MD5."""
         directory = IndexDirectory.create(self.base / "index")
         images, indexed = {}, []
         for uri, content in contents.items():
@@ -91,7 +93,7 @@ class World:
             assert state is not None
             images[digest] = _features(digest, len(content))
             blob = Blob(uri, state.size, state.etag, 1.5, object_id=state.object_id)
-            indexed.append(IndexedBlob(blob, source, digest))
+            indexed.append(IndexedBlob(blob, source, digest, is_unread=uri in unread))
         with Catalog.open_writer(directory.catalog_path) as catalog:
             catalog.commit(CatalogBatch(images=list(images.values()), indexed=indexed))
 
