@@ -55,6 +55,8 @@ _DESCRIBED = 0.002
 # Noise up to which, and longer side from which on, smaller differences mean anything: coarse
 # compression and a grading taken out make as large ones, and a thumbnail has no print to read.
 _FAINT_NOISE, _FAINT_SIDE = 1.1, 160
+# The same for small places in another colour: JPEGs of quality 10 have 2 and more.
+_FAINT_COLOUR_NOISE = 2.0
 # A graded copy that ran into black or white has lost what the prediction has there.
 _CLIPPING_ALLOWANCE = 12.0
 _GRADED = 4.0
@@ -182,7 +184,7 @@ def _unexplained(pair: AlignedPair, grading: Grading, left: _Left, chroma: Chrom
         if grading.change > _GRADED:
             more = more + _CLIPPING_ALLOWANCE * _clipped(pair)
     clear = opened(((left.beyond(_MISALIGNMENT, more) > 0) | chroma.is_other) & mask)
-    faint = chroma.is_off & mask
+    faint = mask & (chroma.is_off if left.noise <= _FAINT_COLOUR_NOISE else False)
     if not grading.is_graded and left.noise <= _FAINT_NOISE and max(mask.shape) >= _FAINT_SIDE:
         excess = np.maximum(left.beyond(left.misalignment, more), 0.0)
         # What lies beyond the shared frame bleeds in.
