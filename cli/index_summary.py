@@ -93,13 +93,14 @@ def print_summary(report: IndexReport, index: Path) -> None:
 
 
 def traffic_text(report: IndexReport) -> str:
-    """What was asked of the sources, altogether and for an image."""
+    """What was asked of the sources, altogether and for a blob that was read."""
     text = f"{plural(report.list_requests, 'request')} to list, {report.read_requests:,} to read"
-    images = report.new_images + report.aliased - report.unread
-    if images:
+    contents = report.contents_read
+    if contents:
         text += (
-            f" {plural(images, 'image')} ({report.read_requests / images:.2f} each), "
-            f"{bytes_text(report.bytes_read)} read ({bytes_text(report.bytes_read // images)} each)"
+            f" {plural(contents, 'file')} ({report.read_requests / contents:.2f} each), "
+            f"{bytes_text(report.bytes_read)} read "
+            f"({bytes_text(report.bytes_read // contents)} each)"
         )
     elif report.bytes_read:
         text += f", {bytes_text(report.bytes_read)} read"

@@ -354,6 +354,7 @@ class _Run:
             covered=self._covered,
             unlisted=[uri for source in self._sources for uri in source.traffic.unlisted],
             images=self._catalog.image_count,
+            contents_read=self._clock.times["digest"],
             list_requests=self._traffic("list_requests"),
             read_requests=self._traffic("read_requests"),
             retries=self._traffic("retries"),

@@ -91,6 +91,7 @@ class IndexReport:
         covered: sources that lie in another one of the run and were listed as part of it.
         unlisted: folders that could not be looked into.
         images: images in the catalog at the end.
+        contents_read: blobs that were read to their end.
         read_requests, list_requests, retries, bytes_read: traffic with the sources.
         seconds: stage to thread-seconds; stages run side by side, so they add up to more than the
             wall time.
@@ -116,6 +117,7 @@ class IndexReport:
     covered: list[str]
     unlisted: list[str]
     images: int
+    contents_read: int
     list_requests: int
     read_requests: int
     retries: int
@@ -128,9 +130,10 @@ class IndexReport:
 
 @dataclass(slots=True)
 class StageClock:
-    """Adds up the time that threads spend in each stage."""
+    """Adds up the time that threads spend in each stage, and how often they enter it."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    times: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -146,6 +149,7 @@ class StageClock:
         """Counts time that was measured elsewhere."""
         with self._lock:
             self.seconds[stage] += seconds
+            self.times[stage] += 1
 
 
 def own_peak_memory() -> int:

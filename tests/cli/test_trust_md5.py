@@ -38,7 +38,7 @@ def test_a_blob_that_lies_about_its_md5_is_not_acted_on(
 
     picture = photograph("chelsea.png").read_bytes()
     container.upload_blob("chelsea.png", picture)
-    assert "1 request to list, 1 to read 1 image (1.00 each)" in index()
+    assert "1 request to list, 1 to read 1 file (1.00 each)" in index()
     container.upload_blob("copy.png", picture)
     false = ContentSettings(content_type="image/png", content_md5=bytearray(md5(picture).digest()))
     container.upload_blob("other.png", picture[::-1])
@@ -76,4 +76,4 @@ def test_the_setting_may_stand_in_the_environment(
         container.upload_blob(name, photograph("coffee.png").read_bytes())
     address = f"az://{container.container_name}"
     said = dedup("index", address, "--index", tmp_path / "index", **environment).must_succeed().out
-    assert "1 to read 1 image (1.00 each)" in said
+    assert "1 to read 1 file (1.00 each)" in said
