@@ -11,7 +11,7 @@ one of them: the verdicts that are needed then, as evidence for each deletion, a
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
@@ -19,9 +19,9 @@ from typing import Protocol
 import numpy as np
 
 from resolve.groups import Links, covering_of, pools
+from resolve.heaps import Covers, Heaps, Ids, Rank, ids_of, likeness, says_different
 from search.candidates import CandidatePair
 from storage.records import ImageRecord
-from verify.doubts import NEITHER_COVERS
 from verify.verdict import Verdict
 
 # Pairs looked at together; in larger collections the neighbourhoods cut by a border are compared
@@ -33,15 +33,8 @@ _SAME_SIZE, _SHARP = 0.1, 0.7
 _NEAREST = 3
 # Cosine similarity from which two images are of one neighbourhood.
 _CLOSE = 0.8
-# Of 64 bits these are random in pictures that have nothing in common but their light.
-_HASH_BITS = 16
 # Cosine similarity by which a candidate may be less alike than the nearest, to be the best.
 _AS_NEAR = 0.15
-# Pairs of two heaps that have to be different before the others count as different.
-_ENOUGH = 2
-
-Rank = tuple[float, float, bytes]
-Ids = tuple[int, int]
 
 
 class VerdictsByPair(Protocol):
@@ -97,7 +90,7 @@ class _Block:
         self._verdicts = verdicts
         self._likely_keeper = likely_keeper
         self._ranks = _ranks(self._left, record)
-        self._covers = _Covers()
+        self._covers = Covers()
         self._different: list[Ids] = []
 
     def needed(self) -> Iterator[CandidatePair]:
@@ -122,7 +115,7 @@ class _Block:
                 if best[other] == image_id and image_id not in losers and other not in losers
             }
             for pair in self._known(chosen):
-                links.add(pair, self._verdicts.verdict(*_ids(pair)))
+                links.add(pair, self._verdicts.verdict(*ids_of(pair)))
                 yield pair
             for pool in links.pools(chosen):
                 keeper = self._likely_keeper(pool)
@@ -133,13 +126,13 @@ class _Block:
 
     def _known(self, chosen: set[Ids]) -> Iterator[CandidatePair]:
         """The chosen ones of the pairs left, which are left no more, their verdicts taken in."""
-        wanted = [pair for pair in self._left if _ids(pair) in chosen]
-        self._left = [pair for pair in self._left if _ids(pair) not in chosen]
+        wanted = [pair for pair in self._left if ids_of(pair) in chosen]
+        self._left = [pair for pair in self._left if ids_of(pair) not in chosen]
         for pair in self._ahead(wanted):
-            verdict = self._verdicts.verdict(*_ids(pair))
+            verdict = self._verdicts.verdict(*ids_of(pair))
             self._covers.add(pair, verdict)
-            if not verdict.is_copy and verdict.reason != NEITHER_COVERS:
-                self._different.append(_ids(pair))
+            if says_different(verdict):
+                self._different.append(ids_of(pair))
             yield pair
 
     def _with_the_best(self) -> set[Ids]:
@@ -154,12 +147,12 @@ class _Block:
         """Of the candidates left to each image, the best of those that are about the nearest."""
         nearest: defaultdict[int, float] = defaultdict(float)
         for pair in self._left:
-            for image_id in _ids(pair):
-                nearest[image_id] = max(nearest[image_id], _likeness(pair))
+            for image_id in ids_of(pair):
+                nearest[image_id] = max(nearest[image_id], likeness(pair))
         best: dict[int, int] = {}
         for pair in self._left:
-            for image_id, other in (_ids(pair), _ids(pair)[::-1]):
-                if _likeness(pair) < nearest[image_id] - _AS_NEAR:
+            for image_id, other in (ids_of(pair), ids_of(pair)[::-1]):
+                if likeness(pair) < nearest[image_id] - _AS_NEAR:
                     continue
                 found = best.get(image_id)
                 if found is None or self._ranks[other] < self._ranks[found]:
@@ -168,38 +161,13 @@ class _Block:
 
     def _between_heaps(self) -> Iterator[CandidatePair]:
         """What is left, until it is clear of any two heaps that they are different pictures."""
-        while self._left:
-            heads = {image_id: self._covers.head(image_id, self._ranks) for image_id in self._ranks}
-
-            def heaps(ids: Ids, heads: dict[int, int] = heads) -> Ids:
-                low, high = (heads[image_id] for image_id in ids)
-                return min(low, high), max(low, high)
-
-            different = Counter(map(heaps, self._different))
-            nearest: dict[Ids, tuple[float, Ids]] = {}
-            open_pairs: list[CandidatePair] = []
-            for pair in self._left:
-                between = heaps(_ids(pair))
-                is_of_heads = between == _ids(pair)
-                if between[0] == between[1]:
-                    continue
-                # A crop of the one is none of its crops: only the heads speak for all.
-                if different[between] >= _ENOUGH and not is_of_heads:
-                    continue
-                open_pairs.append(pair)
-                likeness = 2.0 if is_of_heads else _likeness(pair)
-                nearest[between] = max(nearest.get(between, (-1.0, (0, 0))), (likeness, _ids(pair)))
-            self._left = open_pairs
-            yield from self._known({ids for _, ids in nearest.values()})
-
-
-def _ids(pair: CandidatePair) -> Ids:
-    return pair.low_id, pair.high_id
-
-
-def _likeness(pair: CandidatePair) -> float:
-    """The larger cosine similarity, or what near hashes are worth where they alone propose it."""
-    return max(pair.similarity.values(), default=1.0 - pair.hamming / _HASH_BITS)
+        heaps = Heaps(self._left, self._different, self._covers, self._ranks)
+        while chosen := heaps.next_pairs():
+            known: list[tuple[CandidatePair, Verdict]] = []
+            for pair in self._ahead(chosen):
+                known.append((pair, self._verdicts.verdict(*ids_of(pair))))
+                yield pair
+            heaps.take(known)
 
 
 def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
@@ -218,7 +186,7 @@ def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
 
     for pair in block:
         low, high = find(pair.low_id), find(pair.high_id)
-        if low != high and _likeness(pair) >= _CLOSE:
+        if low != high and likeness(pair) >= _CLOSE:
             root[max(low, high)] = min(low, high)
     return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
 
@@ -232,7 +200,7 @@ def _ranks(pairs: Sequence[CandidatePair], record: Callable[[int], ImageRecord])
     near: defaultdict[int, list[float]] = defaultdict(list)
     for pair in pairs:
         similarity = max(pair.similarity.values(), default=0.0)
-        for image_id in _ids(pair):
+        for image_id in ids_of(pair):
             near[image_id].append(similarity)
     return {image_id: _rank(record(image_id), near[image_id]) for image_id in near}
 
@@ -245,31 +213,6 @@ def _rank(record: ImageRecord, near: list[float]) -> Rank:
     return -size, -sum(sorted(near)[-_NEAREST:]), record.digest
 
 
-class _Covers:
-    """Who covers whom, of the verdicts so far."""
-
-    def __init__(self) -> None:
-        self._above: defaultdict[int, set[int]] = defaultdict(set)
-
-    def add(self, pair: CandidatePair, verdict: Verdict) -> None:
-        if verdict.is_copy and verdict.a_covers_b:
-            self._above[pair.high_id].add(pair.low_id)
-        if verdict.is_copy and verdict.b_covers_a:
-            self._above[pair.low_id].add(pair.high_id)
-
-    def is_under(self, image_id: int) -> bool:
-        """True when another covers it."""
-        return bool(self._above.get(image_id))
-
-    def head(self, image_id: int, ranks: dict[int, Rank]) -> int:
-        """The best that covers it, itself or through others; itself when nothing better does."""
-        while True:
-            best = min(self._above.get(image_id, ()), key=ranks.__getitem__, default=image_id)
-            if ranks[best] >= ranks[image_id]:
-                return image_id
-            image_id = best
-
-
 class _CopyLinks:
     """The copies among some pairs."""
 
@@ -278,7 +221,7 @@ class _CopyLinks:
 
     def add(self, pair: CandidatePair, verdict: Verdict) -> None:
         if verdict.is_copy:
-            self._rows.append((*_ids(pair), covering_of(verdict)))
+            self._rows.append((*ids_of(pair), covering_of(verdict)))
 
     def pools(self, changed: set[Ids]) -> Iterator[Links]:
         """The links of those that are connected, of each pool in which one of these pairs is."""
