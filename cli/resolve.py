@@ -101,7 +101,9 @@ def _command(
     device: DeviceOption = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", help="Processes that verify. Default: one a core"),
+        typer.Option(
+            "--workers", metavar="N", help="Processes that search and verify. Default: one a core"
+        ),
     ] = None,
     protect: Annotated[
         list[str] | None,
@@ -170,6 +172,7 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.verdict_workers import VerdictWorkers
     from resolve.verdicts import CachedVerdicts
     from search.index_set import IndexSet
+    from search.join_workers import JoinWorkers
     from search.options import SearchOptions
     from search.self_join import CandidateStatistics, candidate_pairs
     from storage.catalog import Catalog
@@ -202,7 +205,12 @@ def resolved(settings: Settings) -> Resolved:
             )
             catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
         statistics = CandidateStatistics()
-        candidates = candidate_pairs(index, indexes, search_options, statistics, reference)
+        searchers = stack.enter_context(
+            JoinWorkers(directory.path, search_options, settings.workers)
+        )
+        candidates = candidate_pairs(
+            index, indexes, search_options, statistics, reference, searchers
+        )
         shown = stack.enter_context(display("resolving", settings))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
         workers = stack.enter_context(

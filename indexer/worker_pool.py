@@ -3,7 +3,6 @@
 Each process serves one thread of the main process over a pipe. A decoder that crashes, does not
 answer in time or runs out of memory is replaced; the image gets a second chance in a fresh process
 while no other decodes, then it is unreadable.
-Processes come from a fork server: forking after OpenMP has started (FAISS, torch) hangs.
 """
 
 from __future__ import annotations
@@ -12,14 +11,11 @@ import multiprocessing
 import os
 import resource
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from indexer.errors import UndecodableImage
@@ -27,10 +23,10 @@ from indexer.extract import ExtractedImage, ExtractOptions
 from indexer.pipes import Stop, Stopped
 from indexer.turns import Turns
 from storage.records import Limit, LimitKind
+from storage.worker_processes import worker_context
 
 Extract = Callable[[bytes, bytes, ExtractOptions], ExtractedImage]
 
-_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Without which no decoder can do anything; what `memory_share` gives at the least.
 _LEAST_MEMORY = 2**30
 _START_SECONDS = 60.0
@@ -42,7 +38,6 @@ _ALARM_SECONDS = 2.0
 _END_SECONDS = 5.0
 _MEMORY_BYTES = 8
 _DIGEST_BYTES = 32
-_FORK_SERVER_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +172,7 @@ class Decoder:
     def _running(self) -> Connection:
         if self._pipe is not None:
             return self._pipe
-        context = _context()
+        context = worker_context("indexer.extract")
         ours, theirs = context.Pipe()
         self._process = context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(theirs, self._extract, self._options, self._timeout), daemon=True
@@ -208,30 +203,6 @@ class Decoder:
         if self._process is not None:
             self._process.kill()
         self.close()
-
-
-def _context() -> BaseContext:
-    context = multiprocessing.get_context("forkserver")
-    with _FORK_SERVER_LOCK:
-        context.set_forkserver_preload(["indexer.extract"])
-        before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
-        # numpy and OpenCV read these once, in the fork server. One decoder, one core: the pool is
-        # the parallelism. This process's own networks keep their threads.
-        os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
-        # Ctrl-C is for this process, which ends the decoders. The server and they inherit the
-        # mask; the tracker comes first because its start takes SIGINT out of it.
-        resource_tracker.ensure_running()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-    return context
 
 
 def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout: float) -> None:

@@ -7,7 +7,6 @@ worker reads a preview and finds its keypoints once.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ import faiss
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from search.candidates import CandidatePair
 from storage.catalog_view import CatalogView
+from storage.worker_processes import worker_context
 from verify.codec import encode_verdict
 from verify.costs import StageCosts
 from verify.verdict import Relation, Verdict
@@ -141,7 +141,7 @@ class VerdictWorkers:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
-                mp_context=multiprocessing.get_context("forkserver"),
+                mp_context=worker_context(),
                 initializer=_start_worker,
                 initargs=(self._open_catalog, self._make_verifier),
             )

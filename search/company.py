@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.candidates import CandidatePair
-from search.evidence import Evidence
 from search.hash_index import NOT_PROPOSED
 from search.hits import I64
 from search.options import SearchOptions
@@ -37,17 +36,16 @@ class Company:
         self._alone = options.hamming_alone
         self._behind = options.behind_nearest
 
-    def add(self, ids: I64, embedded: dict[str, I64], evidence: Evidence) -> None:
+    def add(self, ids: I64, nearest: F32) -> None:
         """Take in what was found for a block of images.
 
         Args:
-            ids: int64 (b,), which the rows of the evidence refer to.
-            embedded: model to the places in `ids` of those that have its embedding.
+            ids: int64 (b,).
+            nearest: float32 (models, b): the similarity of the nearest neighbour of each; -1 where
+                there was none within reach, NaN for an image without an embedding.
         """
-        for number, (model, nearest) in enumerate(self._nearest.items(), start=1):
-            nearest[ids[embedded[model]]] = -1.0
-            of_model = evidence.sources == number
-            np.fmax.at(nearest, ids[evidence.rows[of_model]], evidence.values[of_model])
+        for of_model, found in zip(self._nearest.values(), nearest, strict=True):
+            of_model[ids] = found
 
     def is_worth_it(self, pair: CandidatePair) -> bool:
         """False when the pair is weaker than what its images have elsewhere."""

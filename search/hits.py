@@ -43,9 +43,10 @@ def select(rows: I64, ids: I64, similarity: F32, queries: int, reach: Reach) -> 
     order = np.lexsort((ids, -similarity, rows))
     rows, ids, similarity = rows[order], ids[order], similarity[order]
     rank = ranks(rows)
-    counts = (similarity >= reach.similarity) | (
-        (rank < reach.nearest) & (similarity >= reach.floor)
-    )
+    strong = np.bincount(rows[similarity >= reach.strong], minlength=queries)
+    counts = (similarity >= reach.strong) | (rank < strong[rows] + reach.weak)
+    counts &= similarity >= reach.similarity
+    counts |= (rank < reach.nearest) & (similarity >= reach.floor)
     is_capped = np.zeros(queries, bool)
     is_capped[rows[counts & (rank >= reach.cap)]] = True
     kept = counts & (rank < reach.cap)
@@ -58,17 +59,25 @@ def prune(rows: I64, ids: I64, found: F32, reach: Reach, bar: F32) -> tuple[I64,
     Args:
         bar: float32 (n,), the similarity from which a neighbour of each query counts; raised.
     """
+    if not len(rows):
+        return rows, ids, found
     # One above the cap, so that `select` sees that there were more.
     order = np.lexsort((ids, -found, rows))
     rows, ids, found = rows[order], ids[order], found[order]
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+    rank = ranks(rows)
+    starts = np.flatnonzero(rank == 0)
     lengths = np.diff(np.r_[starts, len(rows)])
-    rank = np.arange(len(rows)) - np.repeat(starts, lengths)
     who = rows[starts]
     if reach.nearest:
         full = lengths >= reach.nearest
         nearest = found[starts[full] + reach.nearest - 1]
         bar[who[full]] = np.maximum(bar[who[full]], np.minimum(nearest, reach.similarity))
+    if reach.nearest <= reach.weak:
+        # Below the last weak one that counts only strong ones can be: there are none.
+        strong = np.bincount(rows[found >= reach.strong], minlength=len(bar))[who]
+        full = lengths >= strong + reach.weak
+        last = found[starts[full] + (strong[full] + reach.weak - 1).clip(min=0)]
+        bar[who[full]] = np.maximum(bar[who[full]], np.minimum(last, reach.strong))
     capped = lengths > reach.cap
     bar[who[capped]] = np.maximum(bar[who[capped]], found[starts[capped] + reach.cap])
     kept = (rank <= reach.cap) & (found >= bar[rows])

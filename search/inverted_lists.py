@@ -13,7 +13,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from search.hits import I64
+from search.hits import I64, Flags
 from storage.records import F16, F32, U8
 
 # Decoded vectors kept: 192 MB, where they have 193 float32.
@@ -25,6 +25,15 @@ def ivf_of(index: Any) -> Any:
     return faiss.downcast_index(index.index)
 
 
+def are_in(ids: I64, ascending: I64) -> Flags:
+    """bool (n,): which of the ids are in a sorted array."""
+    if not len(ascending):
+        return np.zeros(len(ids), bool)
+    place = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
+    found: Flags = ascending[place] == ids
+    return found
+
+
 class InvertedLists:
     """Reads an index made of a linear map and an `IndexIVFPQ`.
 
@@ -33,7 +42,13 @@ class InvertedLists:
     cosine of the two: what is left out agrees to that share in images that are neighbours.
     """
 
-    def __init__(self, index: Any, left_out: float) -> None:
+    def __init__(self, index: Any, left_out: float, present: I64 | None = None) -> None:
+        """
+        Args:
+            index: FAISS's.
+            left_out: see above.
+            present: int64, ascending: the ids that are given, of those in the lists; None for all.
+        """
         self._map = faiss.downcast_VectorTransform(index.chain.at(0))
         self._ivf = ivf_of(index)
         self._left_out = np.float32(left_out)
@@ -41,9 +56,10 @@ class InvertedLists:
         # FAISS's own decoder starts its threads for each list, which takes longer than decoding it.
         pq = self._ivf.pq
         self._codewords: F32 = (
-            faiss.vector_to_array(pq.centroids).reshape(pq.M, pq.ksub, pq.dsub).copy()
+            faiss.vector_to_array(pq.centroids).reshape(pq.M * pq.ksub, pq.dsub).copy()
         )
-        self._parts = np.arange(pq.M)[None]
+        self._firsts = np.arange(pq.M) * pq.ksub
+        self._present = present
         self._decoded: OrderedDict[int, tuple[I64, F32]] = OrderedDict()
         self._held = 0
 
@@ -62,7 +78,10 @@ class InvertedLists:
         known = self._decoded.get(number)
         if known is None:
             ids, codes = self._raw(number)
-            mapped = self._codewords[self._parts, codes].reshape(len(codes), -1)
+            if self._present is not None:
+                is_present = are_in(ids, self._present)
+                ids, codes = ids[is_present], codes[is_present]
+            mapped = np.take(self._codewords, codes + self._firsts, axis=0).reshape(len(codes), -1)
             mapped += self._centroids[number]
             known = self._decoded[number] = ids, self._with_rest(mapped)
             self._held += len(ids)

@@ -24,10 +24,21 @@ from search.hits import I64
 from storage.faults import storage_faults
 from storage.records import F32
 
-_PROPOSAL = np.dtype([("low", "<i8"), ("high", "<i8"), ("source", "u1"), ("value", "<f4")])
+PROPOSAL = np.dtype([("low", "<i8"), ("high", "<i8"), ("source", "u1"), ("value", "<f4")])
 _STRETCHES = 64
 
+# Of `PROPOSAL`: a pair of ids, the source of the evidence on it (`search.evidence`), its value.
 Proposals = NDArray[np.void]
+
+
+def proposals_of(ids: I64, others: I64, sources: NDArray[np.uint8], values: F32) -> Proposals:
+    """Proposals of the pairs (ids[i], others[i]) with one piece of evidence each."""
+    proposals = np.empty(len(ids), PROPOSAL)
+    proposals["low"] = np.minimum(ids, others)
+    proposals["high"] = np.maximum(ids, others)
+    proposals["source"] = sources
+    proposals["value"] = values
+    return proposals
 
 
 class PairSpool:
@@ -65,17 +76,12 @@ class PairSpool:
         """True when memory did not suffice."""
         return bool(self._files)
 
-    def add(self, ids: I64, others: I64, sources: NDArray[np.uint8], values: F32) -> None:
-        """Propose the pairs (ids[i], others[i]) with one piece of evidence each.
+    def add(self, proposals: Proposals) -> None:
+        """Take proposals.
 
         Raises:
             IndexStorageError: the disk with the temporary files is full.
         """
-        proposals = np.empty(len(ids), _PROPOSAL)
-        proposals["low"] = np.minimum(ids, others)
-        proposals["high"] = np.maximum(ids, others)
-        proposals["source"] = sources
-        proposals["value"] = values
         self._held.append(proposals)
         self._held_count += len(proposals)
         if self._held_count > self._spill_after:
@@ -91,7 +97,7 @@ class PairSpool:
         for file in self._files:
             with storage_faults(self._where):
                 file.seek(0)
-                stretch = np.frombuffer(file.read(), _PROPOSAL)
+                stretch = np.frombuffer(file.read(), PROPOSAL)
             yield from _merged([stretch], models)
 
     @property
@@ -103,7 +109,7 @@ class PairSpool:
             if not self._files:
                 stretches = range(len(self._borders) + 1)
                 self._files = [self._temporary_file() for _ in stretches]
-            held = np.concatenate([np.empty(0, _PROPOSAL), *self._held])
+            held = np.concatenate([np.empty(0, PROPOSAL), *self._held])
             stretch = np.searchsorted(self._borders, held["low"], side="right")
             order = np.argsort(stretch, kind="stable")
             ends = np.searchsorted(stretch[order], np.arange(len(self._files)), side="right")

@@ -17,6 +17,7 @@ from resolve.lists import write_lists
 from resolve.resolve import ResolveOptions, resolve
 from search.candidates import CandidatePair
 from search.index_set import IndexSet
+from search.join_workers import JoinWorkers
 from search.options import SearchOptions
 from search.self_join import CandidateStatistics, candidate_pairs
 from storage.catalog import Catalog
@@ -72,8 +73,8 @@ def measure(world: World, path: Path, out: Path, options: SearchOptions) -> Outc
     with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
         with stages.stage(FILL):
             indexes = IndexSet.open(directory, catalog, options)
-        pairs = candidate_pairs(catalog, indexes, options, statistics)
-        with stages.stage(JOIN):
+        with stages.stage(JOIN), JoinWorkers(path, options) as workers:
+            pairs = candidate_pairs(catalog, indexes, options, statistics, workers=workers)
             # The join is done when the first pair comes.
             first = next(pairs, None)
         found = _Found(_plus(first, pairs))

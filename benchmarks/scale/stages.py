@@ -1,17 +1,19 @@
-"""Time and memory of the stages of a run, in one process."""
+"""Time and memory of the stages of a run, in one process and the workers it starts."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,10 @@ class Stage:
     """What a stage took.
 
     Attributes:
-        seconds: wall time. cpu_seconds: of all threads.
-        own_bytes: the most memory of the process itself that was seen.
-        resident_bytes: the largest resident set, with mapped pages of the catalog, which the system
-            takes back at need.
+        seconds: wall time. cpu_seconds: of all threads and workers.
+        own_bytes: the most memory of the process itself and its workers that was seen.
+        resident_bytes: the largest resident set of the process, with mapped pages of the catalog,
+            which the system takes back at need.
     """
 
     seconds: float
@@ -47,19 +49,25 @@ class Stages:
             yield
         self.measured[name] = Stage(
             seconds=round(time.monotonic() - started, 2),
-            cpu_seconds=round(time.process_time() - cpu, 2),
+            cpu_seconds=round(time.process_time() - cpu + sampler.worker_seconds, 2),
             own_bytes=sampler.most,
             resident_bytes=_bytes("VmHWM"),
         )
 
 
 class _Sampler:
-    """Looks at the memory of this process from a thread."""
+    """Looks from a thread at this process and those it has started."""
 
     def __init__(self) -> None:
         self.most = 0
+        self._worker_seconds: dict[int, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    @property
+    def worker_seconds(self) -> float:
+        """CPU time of the workers, those that have ended included."""
+        return sum(self._worker_seconds.values())
 
     def __enter__(self) -> _Sampler:
         self._thread.start()
@@ -71,13 +79,20 @@ class _Sampler:
 
     def _sample(self) -> None:
         while True:
-            self.most = max(self.most, _bytes("RssAnon"))
+            memory = _bytes("RssAnon")
+            for worker in psutil.Process().children(recursive=True):
+                # One may end while it is looked at.
+                with suppress(psutil.Error, OSError):
+                    times = worker.cpu_times()
+                    self._worker_seconds[worker.pid] = times.user + times.system
+                    memory += _bytes("RssAnon", Path(f"/proc/{worker.pid}/status"))
+            self.most = max(self.most, memory)
             if self._ended.wait(_SAMPLE_SECONDS):
                 return
 
 
-def _bytes(name: str) -> int:
-    for line in _STATUS.read_text().splitlines():
+def _bytes(name: str, status: Path = _STATUS) -> int:
+    for line in status.read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0

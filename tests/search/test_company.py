@@ -7,7 +7,6 @@ import pytest
 
 from search.candidates import CandidatePair
 from search.company import Company
-from search.evidence import Evidence
 from search.hash_index import NOT_PROPOSED
 from search.options import SearchOptions
 from tests.search.gallery import MODEL
@@ -19,15 +18,11 @@ OPTIONS = SearchOptions(behind_nearest=0.2, hamming_alone=2)
 def found(*similarities: tuple[int, int, float], embedded: int = 6) -> Company:
     """What is known after a search: (image, neighbour, similarity), the first few embedded."""
     company = Company(IDS, [MODEL], OPTIONS)
-    rows = np.array([image - 1 for image, _, _ in similarities], np.int64)
-    evidence = Evidence(
-        rows=rows,
-        ids=np.array([other for _, other, _ in similarities], np.int64),
-        sources=np.ones(len(rows), np.uint8),
-        values=np.array([value for *_, value in similarities], np.float32),
-        is_capped=np.zeros(len(IDS), bool),
-    )
-    company.add(IDS, {MODEL: np.arange(embedded)}, evidence)
+    nearest = np.full((1, len(IDS)), np.nan, np.float32)
+    nearest[0, :embedded] = -1.0
+    for image, _, value in similarities:
+        nearest[0, image - 1] = max(nearest[0, image - 1], value)
+    company.add(IDS, nearest)
     return company
 
 

@@ -138,6 +138,9 @@ def test_images_gone_from_the_catalog_are_not_found(gallery: Gallery) -> None:
         Reach(0.5, 0, 0.0, 5),
         Reach(0.9, 3, -1.0, 64),
         Reach(0.6, 9, 0.7, 7),
+        Reach(0.5, 3, 0.3, 64, strong=0.8, weak=12),
+        Reach(0.5, 0, 0.3, 20, strong=0.7, weak=0),
+        Reach(0.6, 9, 0.2, 64, strong=0.9, weak=4),
     ],
 )
 def test_exact_search_is_exact_however_many_it_has_to_drop_on_the_way(reach: Reach) -> None:
@@ -147,7 +150,9 @@ def test_exact_search_is_exact_however_many_it_has_to_drop_on_the_way(reach: Rea
     hits = ExactEmbeddingIndex.of(8, [(ids, vectors)]).search(queries, reach)
     for row, similarity in enumerate(queries @ vectors.astype(np.float32).T):
         order = np.argsort(-similarity)
+        strong = int((similarity >= reach.strong).sum())
         wanted = similarity[order] >= reach.similarity
+        wanted[strong + reach.weak :] = False
         wanted[: reach.nearest] |= similarity[order][: reach.nearest] >= reach.floor
         expected = order[wanted]
         assert hits.is_capped[row] == (len(expected) > reach.cap)

@@ -13,14 +13,16 @@ from search.candidates import CandidatePair
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.orientations import oriented_hashes
-from search.pair_spool import PairSpool
+from search.pair_spool import PairSpool, proposals_of
 from search.self_join import CandidateStatistics, candidate_pairs
 from storage.records import F32
 from tests.search.gallery import MODEL, Gallery, clustered, flipped_bits, near, unit
 
 DIMENSION = 32
 # Every pair within reach, whatever company its images have elsewhere.
-OPTIONS = SearchOptions(nearest=0, similarity=0.8, behind_nearest=2.0, hamming_alone=64)
+OPTIONS = SearchOptions(
+    nearest=0, similarity=0.8, weak_cap=1000, behind_nearest=2.0, hamming_alone=64
+)
 
 
 def _join(
@@ -160,8 +162,8 @@ def test_spilled_proposals_come_back_merged_from_both_sides() -> None:
         for source, value in ((1, 0.5), (1, 0.75), (0, 3.0), (0, 2.0)):
             kinds = np.full(199, source, np.uint8)
             values = np.full(199, value, np.float32)
-            spool.add(ids[:-1], ids[1:], kinds, values)
-            spool.add(ids[1:], ids[:-1], kinds, values)
+            spool.add(proposals_of(ids[:-1], ids[1:], kinds, values))
+            spool.add(proposals_of(ids[1:], ids[:-1], kinds, values))
         assert spool.is_spilled
         pairs = list(spool.pairs(["model"]))
     assert pairs == [CandidatePair(i, i + 1, 2, {"model": 0.75}) for i in range(1, 200)]

@@ -1,0 +1,44 @@
+"""Processes that share a machine: each works on one core, and none reacts to Ctrl-C itself."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
+
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LOCK = threading.Lock()
+
+
+def worker_context(*preloaded: str) -> BaseContext:
+    """Where worker processes come from: a fork server, with libraries on one thread each.
+
+    Forking this process would hang after OpenMP has started in it (FAISS, torch). A pool of small
+    matrix products on several threads each is many times slower than one thread a process.
+
+    Args:
+        preloaded: modules that the server imports once for all; only the first call's count.
+    """
+    context = multiprocessing.get_context("forkserver")
+    with _LOCK:
+        context.set_forkserver_preload(list(preloaded))
+        before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+        # Libraries read these once, in the fork server. This process's own keep their threads.
+        os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+        # Ctrl-C is for this process, which ends the workers. The server and they inherit the
+        # mask; the tracker comes first because its start takes SIGINT out of it.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+    return context

@@ -1,0 +1,71 @@
+"""Worker processes that search the blocks of a self-join."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+
+from search.hits import I64
+from search.index_set import IndexSet
+from search.join_block import Findings, Joined, search_block
+from search.join_workers import JoinWorkers
+from search.options import SearchOptions
+from search.self_join import candidate_pairs
+from tests.search.gallery import MODEL, Gallery, clustered, near
+
+_OPTIONS = SearchOptions(exact_below=0)
+
+
+def _filled(gallery: Gallery) -> IndexSet:
+    originals = clustered(2600, 32, seed=1)
+    gallery.set_models(**{MODEL: 32})
+    gallery.add({MODEL: np.concatenate([originals, near(originals[:300], 0.3, seed=2)])})
+    return IndexSet.open(gallery.directory, gallery.catalog, _OPTIONS)
+
+
+def test_workers_find_the_pairs_that_this_process_finds(gallery: Gallery) -> None:
+    indexes = _filled(gallery)
+    with JoinWorkers(gallery.directory.path, _OPTIONS, workers=2) as workers:
+        found = list(candidate_pairs(gallery.catalog, indexes, _OPTIONS, workers=workers))
+        assert _searchers() == [], "the memory is needed for what comes next"
+    assert found == list(candidate_pairs(gallery.catalog, indexes, _OPTIONS))
+    assert len(found) >= 300
+
+
+def test_nothing_is_lost_when_workers_are_killed(gallery: Gallery) -> None:
+    joined = Joined(gallery.catalog, _filled(gallery), _OPTIONS)
+    blocks = np.array_split(joined.indexes.image_ids, 12)
+    here: list[I64] = []
+
+    def otherwise(block: I64) -> Findings:
+        here.append(block)
+        return search_block(joined, block)
+
+    with JoinWorkers(gallery.directory.path, _OPTIONS, workers=2) as workers:
+        found = list(workers.search(_killing(blocks, after=6), otherwise))
+    assert here, "the killed workers had nothing to do"
+    assert [list(findings.ids) for findings in found] == [list(block) for block in blocks]
+    for findings, block in zip(found, blocks, strict=True):
+        assert np.array_equal(findings.proposals, search_block(joined, block).proposals)
+
+
+def _killing(blocks: list[I64], after: int) -> Iterator[I64]:
+    for number, block in enumerate(blocks):
+        if number == after:
+            for searcher in _searchers():
+                os.kill(searcher.pid, signal.SIGKILL)
+        yield block
+
+
+def _searchers() -> list[psutil.Process]:
+    """The worker processes: what the fork server has started."""
+    servers = [
+        child
+        for child in psutil.Process().children()
+        if any("forkserver" in word for word in child.cmdline())
+    ]
+    return [child for server in servers for child in server.children()]
