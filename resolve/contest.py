@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class Candidate:
 
 
 class Contest:
-    """Candidates and the verdicts among them.
+    """Candidates and the verdicts among them; what is found of them is computed once.
 
     Args:
         candidates: all members of the pool, or of a large one those that matter most.
@@ -75,6 +76,8 @@ class Contest:
         self.candidates = tuple(candidates)
         self.eligible = tuple(eligible)
         self.records = tuple(candidate.record for candidate in candidates)
+        self._quality: dict[str, F64] = {}
+        self._of_rules: dict[str, F64] = {}
         self.copies: dict[int, dict[int, Verdict]] = {n: {} for n in range(len(candidates))}
         for (a, b), verdict in verdicts.items():
             if verdict.is_copy:
@@ -85,8 +88,24 @@ class Contest:
 
     def quality(self, name: str) -> F64:
         """One measure of `Quality` for each candidate."""
-        return np.array([float(getattr(record.quality, name)) for record in self.records])
+        if name not in self._quality:
+            self._quality[name] = np.array(
+                [float(getattr(record.quality, name)) for record in self.records]
+            )
+        return self._quality[name]
 
+    def once(self, name: str, compute: Callable[[Contest], F64]) -> F64:
+        """What a rule computes of the candidates, computed when it is first asked for.
+
+        Args:
+            name: of the rule.
+            compute: gives a score for each candidate, float64 (n,).
+        """
+        if name not in self._of_rules:
+            self._of_rules[name] = compute(self)
+        return self._of_rules[name]
+
+    @cached_property
     def added(self) -> F64:
         """For each candidate the share of its pixels that is a margin or a mark put on it, or 0.
 
@@ -112,6 +131,7 @@ class Contest:
             ]
         )
 
+    @cached_property
     def missing_share(self) -> F64:
         """For each candidate the share of the picture that another shows and it does not.
 
@@ -126,6 +146,7 @@ class Contest:
                 missing[n] = max(missing[n], lost - gained)
         return missing
 
+    @cached_property
     def tone_distance(self) -> F64:
         """For each candidate the difference in tone and colour to the others, mean logarithm.
 
@@ -151,6 +172,7 @@ class Contest:
                 distances[n] = np.log(_SAME_TONE + counted).mean()
         return distances
 
+    @cached_property
     def made_from(self) -> dict[int, list[int]]:
         """For candidates that were enlarged, those they may have been made from."""
         found: dict[int, list[int]] = {}
@@ -167,6 +189,7 @@ class Contest:
                     found[n] = sources
         return found
 
+    @cached_property
     def at_its_scale(self) -> NDArray[np.int64]:
         """For each candidate how many show things as large as it does, itself included, int64 (n,).
 
@@ -178,6 +201,7 @@ class Contest:
                 counts[n] = sum(abs(scale - other) < _SAME_SCALE for other in scales.values())
         return counts
 
+    @cached_property
     def same_proportions(self) -> F64:
         """For each candidate how many have its proportions, itself included; NaN without a map.
 
@@ -208,6 +232,7 @@ class Contest:
             and verdict.measurements.get("softer_a", 0.0) <= _NO_SOFTER
         ]
 
+    @cached_property
     def lossless_twins(self) -> NDArray[np.bool_]:
         """True for (a, b) where b is saved without loss and has the pixels of a, saved with loss.
 
@@ -227,6 +252,7 @@ class Contest:
             & np.isclose(sharpness[:, None], sharpness, rtol=_TWIN, atol=0.0)
         )
 
+    @cached_property
     def same_orientation(self) -> F64:
         """For each candidate how many have its orientation, itself included.
 

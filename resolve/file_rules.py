@@ -39,11 +39,11 @@ def _generation(contest: Contest, places: Places) -> F64:
 
 def _source(contest: Contest, places: Places) -> F64:
     """1 for what others were made from without loss; all are the same where nobody was."""
-    return np.asarray(contest.lossless_twins().any(axis=1), dtype=np.float64)[places]
+    return np.asarray(contest.lossless_twins.any(axis=1), dtype=np.float64)[places]
 
 
 def _source_words(contest: Contest, winner: int, losers: Places) -> str:
-    twins = np.flatnonzero(contest.lossless_twins()[winner])
+    twins = np.flatnonzero(contest.lossless_twins[winner])
     return f"{others(contest, twins)} ({formats(contest, twins)}) made from it without loss"
 
 

@@ -8,14 +8,12 @@ concerns, so a round costs what is open and not what there is.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from search.candidates import CandidatePair
 from verify.doubts import NEITHER_COVERS
 from verify.verdict import Verdict
 
-# Larger comes later: size, nearness to others, digest.
-Rank = tuple[float, float, bytes]
 Ids = tuple[int, int]
 
 # Pairs of two heaps that have to be different before the others count as different.
@@ -43,28 +41,25 @@ class Covers:
         self._above: defaultdict[int, set[int]] = defaultdict(set)
         self._below: defaultdict[int, set[int]] = defaultdict(set)
 
-    def add(self, pair: CandidatePair, verdict: Verdict) -> list[int]:
-        """Take in a verdict; the images it says are covered."""
-        covered: list[int] = []
+    def add(self, pair: CandidatePair, verdict: Verdict) -> list[Ids]:
+        """Take in a verdict; who covers whom by it."""
+        found: list[Ids] = []
         if verdict.is_copy and verdict.a_covers_b:
-            self._put(pair.low_id, pair.high_id)
-            covered.append(pair.high_id)
+            found.append((pair.low_id, pair.high_id))
         if verdict.is_copy and verdict.b_covers_a:
-            self._put(pair.high_id, pair.low_id)
-            covered.append(pair.low_id)
-        return covered
+            found.append((pair.high_id, pair.low_id))
+        for above, below in found:
+            self._above[below].add(above)
+            self._below[above].add(below)
+        return found
 
     def is_under(self, image_id: int) -> bool:
         """True when another covers it."""
         return bool(self._above.get(image_id))
 
-    def head(self, image_id: int, ranks: Mapping[int, Rank]) -> int:
-        """The best that covers it, itself or through others; itself when nothing better does."""
-        while True:
-            best = min(self._above.get(image_id, ()), key=ranks.__getitem__, default=image_id)
-            if ranks[best] >= ranks[image_id]:
-                return image_id
-            image_id = best
+    def above(self, image_id: int) -> Collection[int]:
+        """Those that cover it themselves."""
+        return self._above.get(image_id, ())
 
     def below(self, image_ids: Iterable[int]) -> set[int]:
         """These images and all that they cover, themselves or through others."""
@@ -77,10 +72,6 @@ class Covers:
                 to_visit += self._below.get(image_id, ())
         return found
 
-    def _put(self, above: int, below: int) -> None:
-        self._above[below].add(above)
-        self._below[above].add(below)
-
 
 class Heaps:
     """The open pairs, by the heads of the heaps that their images are in.
@@ -89,7 +80,7 @@ class Heaps:
         pairs: none of which has a verdict yet.
         different: pairs that have one which says that they are different pictures.
         covers: as far as known; `take` adds to it.
-        ranks: of all images of the pairs; the better is the smaller.
+        ranks: of all images of the pairs, no two the same; the better is the smaller.
     """
 
     def __init__(
@@ -97,11 +88,16 @@ class Heaps:
         pairs: Iterable[CandidatePair],
         different: Iterable[Ids],
         covers: Covers,
-        ranks: Mapping[int, Rank],
+        ranks: Mapping[int, int],
     ) -> None:
         self._covers = covers
         self._ranks = ranks
-        self._head = {image_id: covers.head(image_id, ranks) for image_id in ranks}
+        self._best_above = {
+            image_id: min(covers.above(image_id), key=ranks.__getitem__)
+            for image_id in ranks
+            if covers.above(image_id)
+        }
+        self._head = {image_id: self._head_of(image_id) for image_id in ranks}
         self._place: dict[Ids, int] = {}
         self._open: defaultdict[Ids, dict[Ids, CandidatePair]] = defaultdict(dict)
         self._open_of: defaultdict[int, set[Ids]] = defaultdict(set)
@@ -124,13 +120,9 @@ class Heaps:
         That of the two heads, or else the most alike.
         """
         chosen = [
-            max(
-                pairs.values(),
-                key=lambda pair: (
-                    _OF_HEADS if ids_of(pair) == between else likeness(pair),
-                    ids_of(pair),
-                ),
-            )
+            max(pairs.values(), key=lambda pair: self._urgency(pair, between))
+            if len(pairs) > 1
+            else next(iter(pairs.values()))
             for between, pairs in self._open.items()
         ]
         return sorted(chosen, key=lambda pair: self._place[ids_of(pair)])
@@ -142,15 +134,31 @@ class Heaps:
         for pair, verdict in verdicts:
             ids = ids_of(pair)
             changed.add(self._close(ids))
-            covered += self._covers.add(pair, verdict)
+            for above, below in self._covers.add(pair, verdict):
+                covered.append(below)
+                best = self._best_above.get(below, above)
+                self._best_above[below] = min(best, above, key=self._ranks.__getitem__)
             if says_different(verdict):
                 self._count_different(ids)
         for image_id in self._covers.below(covered):
-            head = self._covers.head(image_id, self._ranks)
+            head = self._head_of(image_id)
             if head != self._head[image_id]:
                 changed |= self._move(image_id, head)
         for between in changed:
             self._pass_over(between)
+
+    def _head_of(self, image_id: int) -> int:
+        """The best that covers it, itself or through others; itself when nothing better does."""
+        while True:
+            best = self._best_above.get(image_id, image_id)
+            if self._ranks[best] >= self._ranks[image_id]:
+                return image_id
+            image_id = best
+
+    @staticmethod
+    def _urgency(pair: CandidatePair, between: Ids) -> tuple[float, Ids]:
+        ids = ids_of(pair)
+        return (_OF_HEADS if ids == between else likeness(pair)), ids
 
     def _between(self, ids: Ids) -> Ids:
         low, high = self._head[ids[0]], self._head[ids[1]]

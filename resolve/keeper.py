@@ -113,8 +113,8 @@ def _slacks_behind(scores: F64, slack: float) -> F64:
     """How many slacks each is behind the best, whole numbers; who is not known is not behind."""
     if np.isnan(scores).all():
         return np.zeros(len(scores))
-    behind = np.nan_to_num(np.nanmax(scores) - scores, nan=0.0)
-    return np.floor(behind / slack) if slack else behind
+    behind = np.nan_to_num(np.fmax.reduce(scores) - scores, nan=0.0)
+    return np.asarray(np.floor(behind / slack) if slack else behind)
 
 
 def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:
@@ -150,7 +150,7 @@ def explain(
         if len(set(reasons)) == _MOST_REASONS:
             break
         scores = rule.scores(contest, everyone)
-        if np.isnan(scores[winner]) or scores[winner] < np.nanmax(scores) - rule.slack:
+        if np.isnan(scores[winner]) or scores[winner] < np.fmax.reduce(scores) - rule.slack:
             continue
         worse = np.flatnonzero(scores < scores[winner] - rule.slack)
         if worse.size:

@@ -11,16 +11,17 @@ one of them: the verdicts that are needed then, as evidence for each deletion, a
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resolve.groups import Links, covering_of, pools
-from resolve.heaps import Covers, Heaps, Ids, Rank, ids_of, likeness, says_different
+from resolve.heaps import Covers, Heaps, Ids, ids_of, likeness, says_different
 from search.candidates import CandidatePair
+from search.hits import ranks
 from storage.records import ImageRecord
 from verify.verdict import Verdict
 
@@ -35,6 +36,8 @@ _NEAREST = 3
 _CLOSE = 0.8
 # Cosine similarity by which a candidate may be less alike than the nearest, to be the best.
 _AS_NEAR = 0.15
+# Of an image whose record has not been read.
+_UNREAD = -1
 
 
 class VerdictsByPair(Protocol):
@@ -44,6 +47,8 @@ class VerdictsByPair(Protocol):
         """What verification says of the images a and b, in this order."""
 
 
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
 Ahead = Callable[[Iterable[CandidatePair]], Iterator[CandidatePair]]
 LikelyKeeper = Callable[[Links], int | None]
 
@@ -65,16 +70,19 @@ def needed_pairs(
         likely_keeper: who stays of images that are linked as copies, as far as these links tell.
         pairs_per_block: see `PAIRS_PER_BLOCK`.
     """
+    sizes = _Sizes(record)
     stream = iter(candidates)
     while block := list(islice(stream, pairs_per_block)):
-        yield from _Block(block, ahead, verdicts, record, likely_keeper).needed()
+        yield from _Block(block, ahead, verdicts, sizes, likely_keeper).needed()
 
 
 class _Block:
     """Pairs that are looked at together.
 
     Args:
-        As of `needed_pairs`.
+        pairs: each once.
+        sizes: of the images, and of all others.
+        Others as of `needed_pairs`.
     """
 
     def __init__(
@@ -82,14 +90,23 @@ class _Block:
         pairs: list[CandidatePair],
         ahead: Ahead,
         verdicts: VerdictsByPair,
-        record: Callable[[int], ImageRecord],
+        sizes: _Sizes,
         likely_keeper: LikelyKeeper,
     ) -> None:
-        self._left = _neighbours_together(pairs)
+        self._pairs = _neighbours_together(pairs)
         self._ahead = ahead
         self._verdicts = verdicts
         self._likely_keeper = likely_keeper
-        self._ranks = _ranks(self._left, record)
+        self._likeness = np.array([likeness(pair) for pair in self._pairs])
+        self._ids, places = np.unique(
+            np.array([ids_of(pair) for pair in self._pairs], np.int64), return_inverse=True
+        )
+        # The places in `_ids` of the two images of each pair.
+        self._images: I64 = places.reshape(-1, 2)
+        self._is_promoted = np.zeros(len(self._ids), bool)
+        self._size, self._digest = sizes.of(self._ids)
+        self._nearness = self._nearness_to_several()
+        self._is_left = np.ones(len(self._pairs), bool)
         self._covers = Covers()
         self._different: list[Ids] = []
 
@@ -106,62 +123,91 @@ class _Block:
         Which of them the others were made from is seen from the verdicts, and only from them.
         """
         links = _CopyLinks()
-        losers: set[int] = set()
+        has_lost = np.zeros(len(self._ids), bool)
         for _ in range(_DUELS):
-            best = self._best_candidates()
-            chosen = {
-                (min(image_id, other), max(image_id, other))
-                for image_id, other in best.items()
-                if best[other] == image_id and image_id not in losers and other not in losers
-            }
+            best = self._best_pairs()
+            pairs = np.unique(best[(best >= 0) & ~has_lost])
+            low, high = self._images[pairs].T
+            are_mutual = (best[low] == pairs) & (best[high] == pairs)
+            chosen = pairs[are_mutual & ~has_lost[low] & ~has_lost[high]]
             for pair in self._known(chosen):
                 links.add(pair, self._verdicts.verdict(*ids_of(pair)))
                 yield pair
-            for pool in links.pools(chosen):
+            for pool in links.pools({ids_of(self._pairs[number]) for number in chosen.tolist()}):
                 keeper = self._likely_keeper(pool)
-                losers.update(pool.low.tolist(), pool.high.tolist())
+                has_lost[self._places(np.r_[pool.low, pool.high])] = True
                 if keeper is not None:
-                    losers.discard(keeper)
-                    self._ranks[keeper] = (-math.inf, *self._ranks[keeper][1:])
+                    place = self._places(np.array([keeper]))
+                    has_lost[place] = False
+                    self._is_promoted[place] = True
 
-    def _known(self, chosen: set[Ids]) -> Iterator[CandidatePair]:
-        """The chosen ones of the pairs left, which are left no more, their verdicts taken in."""
-        wanted = [pair for pair in self._left if ids_of(pair) in chosen]
-        self._left = [pair for pair in self._left if ids_of(pair) not in chosen]
-        for pair in self._ahead(wanted):
+    def _known(self, chosen: I64) -> Iterator[CandidatePair]:
+        """These of the pairs left, which are left no more, their verdicts taken in."""
+        self._is_left[chosen] = False
+        for pair in self._ahead([self._pairs[number] for number in chosen.tolist()]):
             verdict = self._verdicts.verdict(*ids_of(pair))
             self._covers.add(pair, verdict)
             if says_different(verdict):
                 self._different.append(ids_of(pair))
             yield pair
 
-    def _with_the_best(self) -> set[Ids]:
+    def _with_the_best(self) -> I64:
         """For each image that nothing covers yet, the pair with the best of its candidates."""
-        return {
-            (min(image_id, other), max(image_id, other))
-            for image_id, other in self._best_candidates().items()
-            if not self._covers.is_under(image_id)
-        }
+        best = self._best_pairs()
+        is_open = [not self._covers.is_under(image_id) for image_id in self._ids.tolist()]
+        return np.unique(best[(best >= 0) & np.array(is_open, bool)])
 
-    def _best_candidates(self) -> dict[int, int]:
-        """Of the candidates left to each image, the best of those that are about the nearest."""
-        nearest: defaultdict[int, float] = defaultdict(float)
-        for pair in self._left:
-            for image_id in ids_of(pair):
-                nearest[image_id] = max(nearest[image_id], likeness(pair))
-        best: dict[int, int] = {}
-        for pair in self._left:
-            for image_id, other in (ids_of(pair), ids_of(pair)[::-1]):
-                if likeness(pair) < nearest[image_id] - _AS_NEAR:
-                    continue
-                found = best.get(image_id)
-                if found is None or self._ranks[other] < self._ranks[found]:
-                    best[image_id] = other
+    def _best_pairs(self) -> I64:
+        """For each image its pair with the best of those about as near as the nearest, or -1.
+
+        Of the pairs left; int64, in the order of `_ids`.
+        """
+        left = np.flatnonzero(self._is_left)
+        numbers = np.r_[left, left]
+        images = np.r_[self._images[left, 0], self._images[left, 1]]
+        others = np.r_[self._images[left, 1], self._images[left, 0]]
+        near = self._likeness[numbers]
+        nearest = np.zeros(len(self._ids))
+        np.maximum.at(nearest, images, near)
+        are_near = near >= nearest[images] - _AS_NEAR
+        numbers, images, others = numbers[are_near], images[are_near], others[are_near]
+        order = self._order()
+        least = np.full(len(self._ids), len(self._ids))
+        np.minimum.at(least, images, order[others])
+        are_best = order[others] == least[images]
+        best = np.full(len(self._ids), -1)
+        best[images[are_best]] = numbers[are_best]
         return best
+
+    def _order(self) -> I64:
+        """The place of each image when the likely keepers come first.
+
+        Those who won, then the larger, then who is nearest to several others: what copies were made
+        from is nearer to each than they are to each other. Nothing depends on the ids, which are
+        those of one index.
+        """
+        size = np.where(self._is_promoted, np.inf, self._size)
+        order = np.empty(len(self._ids), np.int64)
+        order[np.lexsort((self._digest, -self._nearness, -size))] = np.arange(len(order))
+        return order
+
+    def _nearness_to_several(self) -> F64:
+        """For each image the sum of the largest similarities to others, float64."""
+        similarity = np.array([max(pair.similarity.values(), default=0.0) for pair in self._pairs])
+        images = self._images.T.ravel()
+        similarity = np.r_[similarity, similarity]
+        order = np.lexsort((-similarity, images))
+        counted = order[ranks(images[order]) < _NEAREST]
+        return np.bincount(images[counted], similarity[counted], len(self._ids)).astype(np.float64)
+
+    def _places(self, ids: I64) -> I64:
+        return np.searchsorted(self._ids, ids)
 
     def _between_heaps(self) -> Iterator[CandidatePair]:
         """What is left, until it is clear of any two heaps that they are different pictures."""
-        heaps = Heaps(self._left, self._different, self._covers, self._ranks)
+        left = [self._pairs[number] for number in np.flatnonzero(self._is_left).tolist()]
+        order = dict(zip(self._ids.tolist(), self._order().tolist(), strict=True))
+        heaps = Heaps(left, self._different, self._covers, order)
         while chosen := heaps.next_pairs():
             known: list[tuple[CandidatePair, Verdict]] = []
             for pair in self._ahead(chosen):
@@ -191,26 +237,39 @@ def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
     return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
 
 
-def _ranks(pairs: Sequence[CandidatePair], record: Callable[[int], ImageRecord]) -> dict[int, Rank]:
-    """The likely keepers first: the larger, then who is nearest to several others.
+class _Sizes:
+    """How much detail images have at most, and the first bytes of their digests.
 
-    What copies were made from is nearer to each than they are to each other. Nothing depends on the
-    ids, which are those of one index.
+    An image is in pairs of many blocks: its record is read for the first of them. 12 bytes an id.
     """
-    near: defaultdict[int, list[float]] = defaultdict(list)
-    for pair in pairs:
-        similarity = max(pair.similarity.values(), default=0.0)
-        for image_id in ids_of(pair):
-            near[image_id].append(similarity)
-    return {image_id: _rank(record(image_id), near[image_id]) for image_id in near}
+
+    def __init__(self, record: Callable[[int], ImageRecord]) -> None:
+        self._record = record
+        self._sizes = np.empty(0, np.int32)
+        self._digests = np.empty(0, np.uint64)
+
+    def of(self, ids: I64) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """The logarithm of the pixels that carry detail, in steps, and what breaks ties.
+
+        Args:
+            ids: int64 (n,), ascending.
+        """
+        if ids[-1] >= len(self._sizes):
+            more = int(ids[-1]) + 1024
+            self._sizes = np.r_[self._sizes, np.full(more, _UNREAD, np.int32)]
+            self._digests = np.r_[self._digests, np.zeros(more, np.uint64)]
+        for image_id in ids[self._sizes[ids] == _UNREAD].tolist():
+            record = self._record(image_id)
+            self._sizes[image_id] = _size(record)
+            self._digests[image_id] = int.from_bytes(record.digest[:8], "big")
+        return self._sizes[ids], self._digests[ids]
 
 
-def _rank(record: ImageRecord, near: list[float]) -> Rank:
+def _size(record: ImageRecord) -> int:
     bandwidth = record.quality.bandwidth
     detail = bandwidth if bandwidth < _SHARP else 1.0
     pixels = record.width * record.height * detail * detail
-    size = round(math.log(max(1.0, pixels)) / _SAME_SIZE)
-    return -size, -sum(sorted(near)[-_NEAREST:]), record.digest
+    return round(math.log(max(1.0, pixels)) / _SAME_SIZE)
 
 
 class _CopyLinks:

@@ -31,16 +31,16 @@ _COLOUR_FROM = 6.0
 
 
 def _frame(contest: Contest, places: Places) -> F64:
-    return -contest.missing_share()[places]
+    return -contest.missing_share[places]
 
 
 def _frame_words(contest: Contest, winner: int, losers: Places) -> str:
-    missing = float(contest.missing_share()[losers].max())
+    missing = float(contest.missing_share[losers].max())
     return f"shows the whole frame; {others(contest, losers)} up to {100 * missing:.0f} % less"
 
 
 def _clean(contest: Contest, places: Places) -> F64:
-    return -contest.added()[places]
+    return -contest.added[places]
 
 
 def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -57,6 +57,10 @@ def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _detail(contest: Contest, places: Places) -> F64:
+    return contest.once("detail", _detail_of_all)[places]
+
+
+def _detail_of_all(contest: Contest) -> F64:
     """Logarithm of the pixels that carry detail: an enlarged copy has no more than its source."""
     bandwidth = np.array([_linear_detail(record) for record in contest.records])
     noise = contest.quality("noise")
@@ -80,15 +84,15 @@ def _detail(contest: Contest, places: Places) -> F64:
             detail[n] = max(detail[n], float(detail[smaller].max()))
     for n, sources in _enlarged_from(contest).items():
         detail[n] = min(detail[n], float(detail[sources].max()))
-    return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))[places]
+    return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))
 
 
 def _enlarged_from(contest: Contest) -> dict[int, list[int]]:
     """Candidates that were enlarged, each with those it was made from."""
-    at_its_scale = contest.at_its_scale()
+    at_its_scale = contest.at_its_scale
     return {
         n: sources
-        for n, sources in contest.made_from().items()
+        for n, sources in contest.made_from.items()
         if int(at_its_scale[sources].max()) >= int(at_its_scale[n])
     }
 
@@ -116,6 +120,10 @@ def _detail_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _native(contest: Contest, places: Places) -> F64:
+    return contest.once("native", _native_of_all)[places]
+
+
+def _native_of_all(contest: Contest) -> F64:
     """0 for pictures that are enlarged copies of another of the same detail, else 1.
 
     Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
@@ -127,7 +135,7 @@ def _native(contest: Contest, places: Places) -> F64:
     pixels = np.array([record.width * record.height for record in contest.records])
     finest = np.array([_linear_detail(record) for record in contest.records])
     source = finest >= _SHARP_TO_THE_PIXEL
-    at_its_scale = contest.at_its_scale()
+    at_its_scale = contest.at_its_scale
     enlarged = np.array(
         [
             finest[n] < _SOFT
@@ -142,7 +150,7 @@ def _native(contest: Contest, places: Places) -> F64:
         ]
     )
     enlarged[list(_enlarged_from(contest))] = True
-    return np.where(enlarged, 0.0, 1.0)[places]
+    return np.where(enlarged, 0.0, 1.0)
 
 
 def _has_source(sources: NDArray[np.bool_], at_its_scale: NDArray[np.int64], place: int) -> bool:
@@ -178,7 +186,7 @@ def _colour_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _proportions(contest: Contest, places: Places) -> F64:
-    return contest.same_proportions()[places]
+    return contest.same_proportions[places]
 
 
 def _proportions_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -186,7 +194,7 @@ def _proportions_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _orientation(contest: Contest, places: Places) -> F64:
-    return contest.same_orientation()[places]
+    return contest.same_orientation[places]
 
 
 def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -194,7 +202,7 @@ def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _tone(contest: Contest, places: Places) -> F64:
-    return -contest.tone_distance()[places]
+    return -contest.tone_distance[places]
 
 
 def _tone_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -239,7 +247,7 @@ def _added_grain(contest: Contest, places: Places) -> F64:
     keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & is_fine
     is_fair = (quality == 0) | (quality >= _COARSE_JPEG)
     # The copy's grain is all its own: nothing was added between the two.
-    has_twin = np.asarray(contest.lossless_twins().any(axis=1))
+    has_twin = np.asarray(contest.lossless_twins.any(axis=1))
     excess = np.zeros(len(contest))
     for n in peers:
         if has_twin[n]:

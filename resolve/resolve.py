@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Protocol
 
@@ -38,6 +39,8 @@ from storage.errors import UsageError
 _PAIRS_PER_REPORT = 16
 # Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
 _POOLS_TOGETHER = 128
+# Some 3 kB each.
+_CANDIDATES_IN_MEMORY = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +167,10 @@ class _Candidates:
             Prefixes((wish.value,)) for wish in self._prefer if wish.kind is PreferenceKind.FOLDER
         ]
         self._decided = decided
+        # An image is a candidate in duels, in the choice that is foreseen and in the one made.
+        self.candidate = lru_cache(_CANDIDATES_IN_MEMORY)(self._candidate)
 
-    def candidate(self, image_id: int) -> Candidate:
+    def _candidate(self, image_id: int) -> Candidate:
         entries = self._catalog.blobs_of(image_id)
         plan = plan_blobs(entries, self._census, self._prefer)
         return Candidate(
@@ -211,13 +216,11 @@ def resolve(
     census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
     _require_matches(options.protect, census)
     constraints = _constraints(catalog, census, options.decisions)
-    judge = KeeperRules(
-        _Candidates(catalog, census, options, options.decisions.kept_ids(catalog)),
-        options.preferences,
-    )
+    images = _Candidates(catalog, census, options, options.decisions.kept_ids(catalog))
+    judge = KeeperRules(images, options.preferences)
 
     def stays_of(pool: Links) -> int | None:
-        ids, part = _ordered(pool, catalog, judge)
+        ids, part = _ordered(pool, images, judge)
         return likely_keeper(ids, part, verdicts, judge, constraints)
 
     linked = _Linking(constraints, listener)
@@ -230,7 +233,7 @@ def resolve(
     was_linked[links.high] = True
     done = 0
     parts = pools(links, last_id)
-    while together := [_ordered(part, catalog, judge) for part in islice(parts, _POOLS_TOGETHER)]:
+    while together := [_ordered(part, images, judge) for part in islice(parts, _POOLS_TOGETHER)]:
         for _ in ahead(
             CandidatePair(min(pair), max(pair), 64, {})
             for ids, part in together
@@ -260,12 +263,12 @@ def resolve(
     )
 
 
-def _ordered(part: Links, catalog: CatalogView, judge: KeeperRules) -> tuple[list[int], Links]:
+def _ordered(part: Links, images: _Candidates, judge: KeeperRules) -> tuple[list[int], Links]:
     """The images of a pool, the likely keepers first where there are many, and its links."""
     # The order must not depend on ids: they differ when the same pictures are indexed anew.
     ids = sorted(
         set(part.low.tolist()) | set(part.high.tolist()),
-        key=lambda image_id: catalog.record(image_id).digest,
+        key=lambda image_id: images.candidate(image_id).record.digest,
     )
     return judge.best_first(ids), part
 

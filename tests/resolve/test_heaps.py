@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from resolve.heaps import Covers, Heaps, Ids, Rank, ids_of, likeness, says_different
+from resolve.heaps import Covers, Heaps, Ids, ids_of, likeness, says_different
 from search.candidates import CandidatePair
 from verify.doubts import NEITHER_COVERS
 from verify.verdict import Relation, Verdict
@@ -23,10 +23,16 @@ VERDICTS = (
 
 
 def counted_anew(
-    left: list[CandidatePair], different: list[Ids], covers: Covers, ranks: dict[int, Rank]
+    left: list[CandidatePair], different: list[Ids], covers: Covers, ranks: dict[int, int]
 ) -> tuple[list[CandidatePair], list[CandidatePair]]:
     """Which pairs are next, and which are open: from the definition, with nothing kept."""
-    heads = {image_id: covers.head(image_id, ranks) for image_id in ranks}
+
+    def head(image_id: int) -> int:
+        """The best that covers it, itself or through others; itself when nothing better does."""
+        best = min(covers.above(image_id), key=ranks.__getitem__, default=image_id)
+        return image_id if ranks[best] >= ranks[image_id] else head(best)
+
+    heads = {image_id: head(image_id) for image_id in ranks}
 
     def heaps(ids: Ids) -> Ids:
         low, high = (heads[image_id] for image_id in ids)
@@ -61,7 +67,7 @@ def test_every_round_compares_what_the_definition_says(seed: int) -> None:
         if draw.random() < 0.7
     ]
     told = {ids_of(pair): VERDICTS[draw.choice(5, p=(0.4, 0.2, 0.1, 0.15, 0.15))] for pair in pairs}
-    ranks = {n: (-float(draw.integers(1, 4)), 0.0, bytes([n])) for n in range(images)}
+    ranks = dict(enumerate(draw.permutation(images).tolist()))
     covers, kept_covers = Covers(), Covers()
     different: list[Ids] = []
     heaps = Heaps(pairs, [], kept_covers, ranks)

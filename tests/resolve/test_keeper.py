@@ -72,7 +72,7 @@ def test_a_copy_that_is_smoother_by_far_loses_to_the_smaller_one_it_was_made_fro
     large = record("large", width=2000, height=1600, bandwidth=0.54, noise=0.5, sharpness=60.0)
     small = record("small", width=1000, height=800, bandwidth=1.0, noise=3.9, sharpness=900.0)
     contest = _contest([large, small], {(0, 1): copy(scale=0.5)})
-    assert contest.made_from() == {0: [1]}
+    assert contest.made_from == {0: [1]}
     assert _stays(contest)[0] == 1
 
 
@@ -88,7 +88,7 @@ def test_a_picture_made_wider_loses_to_the_proportions_that_most_have() -> None:
         {(0, 1): wider, (0, 2): crop},
         are_others_compared=False,
     )
-    assert contest.same_proportions().tolist() == [2, 1, 2]
+    assert contest.same_proportions.tolist() == [2, 1, 2]
     winner, reasons = _stays(contest)
     assert winner == 0
     assert "the proportions that most have; one of the others stretched" in reasons
@@ -112,7 +112,7 @@ def test_what_the_crops_were_cut_from_was_not_enlarged() -> None:
         },
         are_others_compared=False,
     )
-    assert contest.at_its_scale().tolist() == [1, 3, 3, 3]
+    assert contest.at_its_scale.tolist() == [1, 3, 3, 3]
     assert _stays(contest)[0] == 1
 
 
@@ -175,7 +175,7 @@ def test_orientations_are_followed_through_pairs_that_nobody_compared() -> None:
     told = {(0, 1): forth, (1, 2): Verdict(copy().relation, 0.9, True, True, back, {}, "")}
     verdicts = told | {(b, a): verdict.reversed() for (a, b), verdict in told.items()}
     contest = Contest(candidates, range(3), verdicts)
-    assert contest.same_orientation().tolist() == [2.0, 1.0, 2.0]
+    assert contest.same_orientation.tolist() == [2.0, 1.0, 2.0]
 
 
 def _graded(brightness: float = 0.0, contrast: float = 0.0, colour: float = 1.0) -> Verdict:
@@ -211,12 +211,12 @@ def test_tones_are_followed_through_whoever_was_compared() -> None:
 
 def test_colour_that_saving_takes_is_no_difference_in_tone() -> None:
     pairs = {(0, 1): _graded(colour=0.97), (0, 2): _graded(), (0, 3): _graded(colour=0.96)}
-    distances = _contest(_alike(4), pairs).tone_distance()
+    distances = _contest(_alike(4), pairs).tone_distance
     assert np.ptp(distances) < 0.01
 
 
 def test_two_pictures_differ_equally_from_each_other() -> None:
-    assert np.isnan(_contest(_alike(2), {(0, 1): _graded(30.0)}).tone_distance()).all()
+    assert np.isnan(_contest(_alike(2), {(0, 1): _graded(30.0)}).tone_distance).all()
 
 
 def test_less_compression_stays() -> None:
@@ -269,13 +269,13 @@ def test_a_jpeg_of_the_finest_quality_may_well_be_made_from_the_png() -> None:
             record("png", image_format="PNG", **measured),
         ]
     )
-    assert not contest.lossless_twins().any()
+    assert not contest.lossless_twins.any()
 
 
 def test_pictures_without_noise_are_no_twins_for_measuring_the_same() -> None:
     measured = {"noise": 0.1, "sharpness": 0.0}
     contest = _contest([record("jpeg", **measured), record("png", image_format="PNG", **measured)])
-    assert not contest.lossless_twins().any()
+    assert not contest.lossless_twins.any()
 
 
 def test_grain_that_a_lossless_copy_shares_was_not_added() -> None:
@@ -295,7 +295,7 @@ def test_a_corner_that_a_turned_copy_lost_is_no_margin_of_the_original() -> None
     turned = copy(b_covers_a=False, border_on_a=0.02, border_on_b=0.04)
     framed = copy(b_covers_a=False, border_on_b=0.2)
     contest = _contest(_alike(3), {(0, 1): turned, (0, 2): framed})
-    assert contest.added() == pytest.approx([0.0, 0.02, 0.2])
+    assert contest.added == pytest.approx([0.0, 0.02, 0.2])
 
 
 def test_a_jpeg_saved_again_at_a_higher_quality_loses_to_the_one_it_was_made_of() -> None:
