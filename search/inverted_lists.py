@@ -59,7 +59,11 @@ class InvertedLists:
             faiss.vector_to_array(pq.centroids).reshape(pq.M * pq.ksub, pq.dsub).copy()
         )
         self._firsts = np.arange(pq.M) * pq.ksub
-        self._present = present
+        # They are few: an index with many of them is made anew.
+        self._gone: I64 = np.empty(0, np.int64)
+        if present is not None:
+            every = [ids[~are_in(ids, present)] for ids in map(self._ids, range(self._ivf.nlist))]
+            self._gone = np.sort(np.concatenate([self._gone, *every]))
         self._decoded: OrderedDict[int, tuple[I64, F32]] = OrderedDict()
         self._held = 0
 
@@ -77,10 +81,10 @@ class InvertedLists:
         """Ids (m,) and reduced vectors (m, d + 1), as far as codes of 64 bytes tell, of a list."""
         known = self._decoded.get(number)
         if known is None:
-            ids, codes = self._raw(number)
-            if self._present is not None:
-                is_present = are_in(ids, self._present)
-                ids, codes = ids[is_present], codes[is_present]
+            ids, codes = self._ids(number), self._codes(number)
+            if len(self._gone):
+                is_there = ~are_in(ids, self._gone)
+                ids, codes = ids[is_there], codes[is_there]
             mapped = np.take(self._codewords, codes + self._firsts, axis=0).reshape(len(codes), -1)
             mapped += self._centroids[number]
             known = self._decoded[number] = ids, self._with_rest(mapped)
@@ -93,7 +97,7 @@ class InvertedLists:
 
     def ids_by_list(self) -> I64:
         """int64 (n,): all ids, those of one list after each other, and those of near lists near."""
-        parts = [self._raw(number)[0] for number in self._chain()]
+        parts = [self._ids(number) for number in self._chain()]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _chain(self) -> list[int]:
@@ -107,20 +111,28 @@ class InvertedLists:
             chain.append(int(np.where(is_left, nearness, -np.inf).argmax()))
         return chain
 
-    def _raw(self, number: int) -> tuple[I64, U8]:
+    def _ids(self, number: int) -> I64:
         lists = self._ivf.invlists
         size = lists.list_size(number)
-        width = self._ivf.code_size
         if not size:
-            return np.empty(0, np.int64), np.empty((0, width), np.uint8)
-        ids, codes = lists.get_ids(number), lists.get_codes(number)
+            return np.empty(0, np.int64)
+        ids = lists.get_ids(number)
         try:
-            return (
-                faiss.rev_swig_ptr(ids, size).copy(),
-                faiss.rev_swig_ptr(codes, size * width).reshape(size, width).copy(),
-            )
+            copied: I64 = faiss.rev_swig_ptr(ids, size).copy()
+            return copied
         finally:
             lists.release_ids(number, ids)
+
+    def _codes(self, number: int) -> U8:
+        lists = self._ivf.invlists
+        size, width = lists.list_size(number), self._ivf.code_size
+        if not size:
+            return np.empty((0, width), np.uint8)
+        codes = lists.get_codes(number)
+        try:
+            copied: U8 = faiss.rev_swig_ptr(codes, size * width).reshape(size, width).copy()
+            return copied
+        finally:
             lists.release_codes(number, codes)
 
     def _with_rest(self, mapped: F32) -> F32:

@@ -99,7 +99,7 @@ def test_a_crowd_is_capped_to_its_nearest_and_said_to_be(
     overlap = set(_of_row(hits, 0)) & {ids[place] for place in best}
     assert len(_of_row(hits, 0)) == 20
     # By chance it would be one: within a crowd the order of IVF-PQ's nominees is rough.
-    assert len(overlap) >= 12
+    assert len(overlap) >= 10
 
 
 def test_images_added_later_are_found(gallery: Gallery, make_index: Maker) -> None:
@@ -188,7 +188,7 @@ def test_ivfpq_finds_what_exact_search_finds(gallery: Gallery) -> None:
 @pytest.mark.parametrize("images", [2001, 50_000, 3_000_000, 100_000_000])
 def test_lists_can_be_trained_from_a_sample_that_fits_in_memory(images: int) -> None:
     shape = IvfPqShape.for_images(images, 1280)
-    assert 30 * shape.lists <= shape.sample <= min(images, 256 * shape.lists)
+    assert 15 * shape.lists <= shape.sample <= min(images, 256 * shape.lists)
     # Held with the 128 dimensions they are reduced to.
     assert shape.sample * 128 * 4 <= 2**29
-    assert shape.lists <= 4 * images**0.5 + 1
+    assert shape.lists <= 8 * images**0.5 + 1
