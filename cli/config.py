@@ -18,6 +18,7 @@ from typing import Any
 
 from cli.setting_values import (
     CHECKS,
+    ENGINES,
     LINKS,
     RUNTIMES,
     STRICTNESSES,
@@ -64,6 +65,8 @@ class Settings:
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
         connection_string: from AZURE_STORAGE_CONNECTION_STRING; never printed.
         trust_md5: whether a blob with the size and MD5 of one that was read is not read itself.
+        engine: what does the work: local is this machine, ray a Ray cluster.
+        address: of the cluster's head node, HOST:PORT or auto; "" starts Ray on this machine.
         include, exclude: patterns of names to look at, and not to.
         since: only what was modified at this time or later is looked at, seconds since the epoch;
             None for no such limit.
@@ -114,6 +117,8 @@ class Settings:
     account_url: str = ""
     connection_string: str = ""
     trust_md5: bool = False
+    engine: str = "local"
+    address: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     since: float | None = None
@@ -163,6 +168,8 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "max_requests_per_second": parse_number(0.1, 100_000, is_whole=False),
     "account_url": parse_text,
     "trust_md5": parse_boolean,
+    "engine": parse_one_of(ENGINES),
+    "address": parse_text,
     "include": parse_texts,
     "exclude": parse_texts,
     "since": parse_moment,

@@ -13,8 +13,10 @@ import typer
 from cli.config import Settings
 from cli.options import (
     AccountUrlOption,
+    AddressOption,
     ConfigOption,
     DeviceOption,
+    EngineOption,
     IndexOption,
     JsonOption,
     QuietOption,
@@ -41,6 +43,7 @@ EXAMPLE = (
     "--index big-index\n"
     "  dedup index az://photos https://OTHER.blob.core.windows.net/scans --exclude thumbs/ "
     "--since 2024-05-01\n"
+    "  dedup index az://photos --engine ray --address HEAD:6379 --max-requests-per-second 2000\n"
     "  dedup index az://photos --watch --event-queue https://ACCOUNT.queue.core.windows.net/QUEUE"
 )
 
@@ -160,6 +163,8 @@ def _command(
     ] = None,
     runtime: RuntimeOption = None,
     device: DeviceOption = None,
+    engine: EngineOption = None,
+    address: AddressOption = None,
     json: JsonOption = None,
     quiet: QuietOption = None,
     config: ConfigOption = None,
@@ -193,6 +198,8 @@ def _command(
         max_megabytes=max_megabytes,
         runtime=runtime,
         device=device,
+        engine=engine,
+        address=address,
         json=json,
         quiet=quiet,
     )
@@ -230,7 +237,7 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
         DedupError: as above.
     """
     from cli.index_summary import IndexDisplay
-    from cli.loading import decode_limits, load_embedders, open_sources
+    from cli.loading import decode_limits, load_embedders, on_cluster, open_sources
     from cli.progress import display
     from indexer.index_pass import IndexOptions, index
     from indexer.selection import Selection
@@ -248,7 +255,8 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
     if settings.index.exists() or not _may_be_made(settings.index):
         IndexDirectory.create(settings.index)
     sources = open_sources(locations, settings, stack)
-    embedders = load_embedders(settings)
+    remote = on_cluster(sources, locations, settings, stack)
+    embedders = load_embedders(settings) if remote is None else []
     directory = IndexDirectory.create(settings.index)
     options = IndexOptions(
         workers=settings.workers,
@@ -262,7 +270,8 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
 
     def one_pass(names: Sequence[str] | None = None) -> IndexReport:
         with display("indexing", settings) as shown:
-            return index(sources, directory, embedders, options, IndexDisplay(shown), names)
+            listener = IndexDisplay(shown)
+            return index(sources, directory, embedders, options, listener, names, remote)
 
     return one_pass
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from cli.config import Settings
+from storage.errors import UsageError
 
 if TYPE_CHECKING:
     from indexer.decode import DecodeLimits
     from indexer.embedders.base import Embedder
+    from indexer.engine import Remote
+    from storage.cluster import Cluster
     from storage.open_source import SourceOptions
     from storage.parameters import IndexParameters
     from storage.source import Source
@@ -57,6 +60,55 @@ def decode_limits(settings: Settings, preview_size: int | None = None) -> Decode
         max_memory=int(settings.image_memory * 2**20),
         scaled_longer_side=max(defaults.scaled_longer_side, side),
     )
+
+
+def open_cluster(settings: Settings, stack: ExitStack) -> Cluster | None:
+    """The cluster of the settings, left when the stack is; None for the engine local.
+
+    Raises:
+        UsageError: Ray is not installed, or does not answer.
+    """
+    if settings.engine == "local":
+        if settings.address:
+            raise UsageError(
+                f"There is an address of a cluster, {settings.address}, and the engine is local.",
+                "Add --engine ray, or leave the address out.",
+            )
+        return None
+    from storage.cluster import Cluster
+
+    return stack.enter_context(Cluster(settings.address, settings.workers))
+
+
+def on_cluster(
+    sources: Sequence[Source], locations: Iterable[str], settings: Settings, stack: ExitStack
+) -> Remote | None:
+    """Where images are read and described, if not here.
+
+    Args:
+        sources: as `open_sources` has opened them.
+
+    Raises:
+        ModelError, UsageError, ClusterError
+    """
+    cluster = open_cluster(settings, stack)
+    if cluster is None:
+        return None
+    from indexer.cluster_engine import ClusterRemote
+    from indexer.cluster_tasks import ModelChoice
+    from storage.azure_address import is_azure
+
+    options = source_options(settings)
+    # A folder by its full path: other machines are not in this one's working directory.
+    opened = [
+        (source, location if is_azure(location) else source.uri, options)
+        for source, location in zip(sources, dict.fromkeys(locations), strict=True)
+    ]
+    models = [
+        ModelChoice(choice.name, choice.weights, settings.runtime, settings.device)
+        for choice in settings.model
+    ]
+    return ClusterRemote(cluster, opened, models)
 
 
 def load_embedders(settings: Settings) -> list[Embedder]:
@@ -124,6 +176,12 @@ def load_verifier(settings: Settings) -> Verifier:
         for choice in settings.matcher
     )
     return Verifier(matchers, Strictness(settings.strictness), second_look_version(settings))
+
+
+def verifying_gpu_share(settings: Settings, cluster: Cluster) -> float:
+    """Of a GPU of the cluster, for each process that verifies: none where no network matches."""
+    is_learned = any(choice.name not in ("orb", "sift") for choice in settings.matcher)
+    return 0.25 if is_learned and cluster.gpus and settings.device != "cpu" else 0.0
 
 
 def second_look_version(settings: Settings) -> str:

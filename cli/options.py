@@ -63,6 +63,20 @@ DeviceOption = Annotated[
     str | None,
     typer.Option("--device", metavar="WHERE", help="auto, cpu, cuda or cuda:1. Default: auto"),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="WHAT", help="local (this machine) or ray (a cluster). Default: local"
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="The head node of the Ray cluster, or auto; without it Ray is started here.",
+    ),
+]
 StrictnessOption = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +15,10 @@ import typer
 
 from cli.config import Settings
 from cli.options import (
+    AddressOption,
     ConfigOption,
     DeviceOption,
+    EngineOption,
     IndexOption,
     JsonOption,
     MatcherOption,
@@ -28,7 +30,10 @@ from cli.options import (
 if TYPE_CHECKING:
     from resolve.effort import Effort
     from resolve.summary import Summary
+    from resolve.verdict_workers import VerdictPool
     from storage.catalog import Catalog
+    from storage.catalog_view import CatalogView
+    from storage.cluster import Cluster
     from storage.index_directory import IndexDirectory
 
 
@@ -111,6 +116,8 @@ def _command(
             "--protect", metavar="PREFIX", help="Folder or az:// prefix never to delete from."
         ),
     ] = None,
+    engine: EngineOption = None,
+    address: AddressOption = None,
     json: JsonOption = None,
     quiet: QuietOption = None,
     config: ConfigOption = None,
@@ -128,6 +135,8 @@ def _command(
         prefer=prefer,
         protect=protect,
         device=device,
+        engine=engine,
+        address=address,
         json=json,
         quiet=quiet,
     )
@@ -158,7 +167,7 @@ def resolved(settings: Settings) -> Resolved:
     Raises:
         DedupError: as above.
     """
-    from cli.loading import load_second_look, load_verifier
+    from cli.loading import load_second_look, load_verifier, open_cluster
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
@@ -172,11 +181,11 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.verdict_workers import VerdictWorkers
     from resolve.verdicts import CachedVerdicts
     from search.index_set import IndexSet
-    from search.join_workers import JoinWorkers
+    from search.join_cluster import JoinCluster
+    from search.join_workers import JoinPool, JoinWorkers
     from search.options import SearchOptions
     from search.self_join import CandidateStatistics, candidate_pairs
     from storage.catalog import Catalog
-    from storage.catalog_view import CatalogView
     from storage.index_directory import IndexDirectory
 
     directory = IndexDirectory.open(settings.index)
@@ -191,6 +200,7 @@ def resolved(settings: Settings) -> Resolved:
     )
     _require_writable(settings.out)
     with ExitStack() as stack:
+        cluster = open_cluster(settings, stack)
         index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
         indexes = IndexSet.open(directory, index, search_options)
@@ -205,19 +215,20 @@ def resolved(settings: Settings) -> Resolved:
             )
             catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
         statistics = CandidateStatistics()
-        searchers = stack.enter_context(
-            JoinWorkers(directory.path, search_options, settings.workers)
-        )
+        searchers: JoinPool
+        if cluster is None:
+            searchers = stack.enter_context(
+                JoinWorkers(directory.path, search_options, settings.workers)
+            )
+        else:
+            searchers = JoinCluster(cluster, index, indexes, search_options)
         candidates = candidate_pairs(
             index, indexes, search_options, statistics, reference, searchers
         )
         shown = stack.enter_context(display("resolving", settings))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        workers = stack.enter_context(
-            VerdictWorkers(
-                verdicts, open_catalog, partial(load_verifier, settings), settings.workers
-            )
-        )
+        pool = _pool(cluster, catalog, open_catalog, settings)
+        workers = stack.enter_context(VerdictWorkers(verdicts, pool))
         ahead: Ahead = workers.ahead
         if second_look is not None:
             ahead = OpenPairs(verdicts, second_look).after(ahead)
@@ -230,6 +241,24 @@ def resolved(settings: Settings) -> Resolved:
         summary = write_lists(resolution, catalog, settings.out, effort)
         report = write_report(settings.out, catalog, summary)
     return Resolved(summary, report, effort, statistics.capped_images)
+
+
+def _pool(
+    cluster: Cluster | None,
+    catalog: CatalogView,
+    open_catalog: Callable[[], CatalogView],
+    settings: Settings,
+) -> VerdictPool:
+    """The workers that verify pairs: processes here, or a cluster."""
+    from cli.loading import load_verifier, verifying_gpu_share
+    from resolve.verdict_cluster import VerdictCluster
+    from resolve.verdict_processes import VerdictProcesses
+
+    # What is sent elsewhere holds no secret.
+    make_verifier = partial(load_verifier, replace(settings, connection_string=""))
+    if cluster is None:
+        return VerdictProcesses(open_catalog, make_verifier, settings.workers)
+    return VerdictCluster(cluster, catalog, make_verifier, verifying_gpu_share(settings, cluster))
 
 
 def _open_catalog(directory: IndexDirectory, stack: ExitStack) -> tuple[Catalog, bool]:

@@ -24,6 +24,7 @@ RUNTIMES = (
 )
 STRICTNESSES = ("safe", "balanced", "loose")
 LINKS = ("hard", "symbolic")
+ENGINES = ("local", "ray")
 CHECKS = ("content", "etag")
 SECOND_LOOKS = ("auto", "none", "loftr")
 MATCHERS = ("orb", "sift", "loftr", "keynet", "xfeat", "disk-lightglue")

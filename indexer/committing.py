@@ -25,7 +25,12 @@ F16 = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DescribedBlob:
-    """A blob with its decoded content, or the reason why there is none."""
+    """A blob with its decoded content, or the reason why there is none.
+
+    Attributes:
+        embeddings: model to float16 (dimension,), where it was embedded elsewhere; None where it is
+            to be embedded here.
+    """
 
     source: Source
     blob: Blob
@@ -33,6 +38,7 @@ class DescribedBlob:
     image: ExtractedImage | None
     reason: str
     limit: Limit | None = None
+    embeddings: dict[str, F16] | None = None
 
 
 @dataclass(slots=True)
@@ -67,6 +73,8 @@ class Committer:
             case DescribedBlob(image=None):
                 self._add_unreadable(outcome.source, outcome.blob, outcome.reason, outcome.limit)
                 self._undecodable.append((outcome.digest, outcome.reason, outcome.limit))
+            case DescribedBlob(embeddings=dict() as embeddings):
+                self._add_image(outcome, embeddings)
             case DescribedBlob():
                 if not self._to_embed:
                     self._embed_before = time.monotonic() + self.commit_seconds
@@ -127,11 +135,8 @@ class Committer:
                 pixels = np.stack([image.network_inputs[spec.input_size] for image in images])
                 for row, vector in zip(embeddings, embedder.embed(pixels), strict=True):
                     row[spec.name] = vector.astype(np.float16)
-        for item, image, row in zip(described, images, embeddings, strict=True):
-            self._batch.images.append(ImageFeatures(image.record, image.preview, row))
-            self._batch.indexed.append(IndexedBlob(item.blob, item.source.uri, item.digest))
-            self._in_batch.append(item.digest)
-            self.counts.new_images += 1
+        for item, row in zip(described, embeddings, strict=True):
+            self._add_image(item, row)
 
     def commit(self) -> None:
         """Makes everything embedded so far visible, in one transaction."""
@@ -160,6 +165,13 @@ class Committer:
         """Embeds and commits all that is left."""
         self.embed()
         self.commit()
+
+    def _add_image(self, item: DescribedBlob, embeddings: dict[str, F16]) -> None:
+        assert item.image is not None
+        self._batch.images.append(ImageFeatures(item.image.record, item.image.preview, embeddings))
+        self._batch.indexed.append(IndexedBlob(item.blob, item.source.uri, item.digest))
+        self._in_batch.append(item.digest)
+        self.counts.new_images += 1
 
     def _add_alias(self, alias: Alias | Waiting, digest: bytes) -> None:
         self._batch.indexed.append(

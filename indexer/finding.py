@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from indexer.outcomes import Alias, ReadJob, not_read
+from indexer.outcomes import Alias, NotRead, ReadJob
 from indexer.pipes import Pipe
 from indexer.planner import Plan, Planner
 from indexer.run_report import RunCounts
@@ -86,7 +86,7 @@ class Dispatcher:
         if decision is Plan.KEEP:
             self._counts.unchanged += 1
         elif decision is Plan.REFUSE:
-            self._results.put(not_read(source, blob, blob.refusal))
+            self._results.put(NotRead.this_time(blob, blob.refusal).of(source))
         elif decision is Plan.REFRESH and entry is not None:
             digest = self._catalog.record(entry.image_id).digest
             self._counts.unchanged += 1

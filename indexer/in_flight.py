@@ -109,6 +109,11 @@ class InFlight:
         """The blobs that wait for a content that is being committed. Call while `held`."""
         return self._waiting.pop(digest, [])
 
+    def abandon(self, digest: bytes) -> list[Waiting]:
+        """The blobs that wait for a content that was claimed and is lost: to be read themselves."""
+        with self._lock:
+            return self._waiting.pop(digest, [])
+
     def take_aliases(self) -> list[Alias]:
         """Those that have not been taken yet. Call while `held`."""
         aliases, self._aliases = self._aliases, {}

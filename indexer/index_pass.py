@@ -1,33 +1,31 @@
 """The pass: every new or changed image is read once, described, embedded and committed.
 
-    lister ─► readers ─► decoders (processes) ─► embedding and commit (this thread)
+    lister ─► reading and describing (`indexer.engine`) ─► embedding and commit (this thread)
 
-Bounded queues and a budget of bytes join the stages, so memory depends on the settings and not on
-the number of images. A run that is killed has lost what was not committed, and nothing else: the
-next run reads just that.
+Bounded queues join the stages, so memory depends on the settings and not on the number of images. A
+run that is killed has lost what was not committed, and nothing else: the next run reads just that.
 """
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
-from indexer.committing import Committer, DescribedBlob
+from indexer.committing import Committer
 from indexer.decode import DecodeLimits
-from indexer.embedders.base import Embedder
+from indexer.embedders.base import Embedder, ModelSpec
+from indexer.engine import Describing, Engine, Flow, Remote
 from indexer.extract import DESCRIPTOR_VERSION, ExtractOptions, extract
 from indexer.finding import WorkFinder, outermost
 from indexer.in_flight import InFlight
 from indexer.listing import Lister
+from indexer.local_engine import LocalEngine, LocalOptions
 from indexer.nominated import Nominated
-from indexer.outcomes import DescribeJob, Listed, ReadJob
-from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
+from indexer.outcomes import Listed, ReadJob
+from indexer.pipes import Pipe, Stop, Stopped, stage_thread
 from indexer.planner import Planner
-from indexer.reading import Reader
 from indexer.run_report import (
     IndexListener,
     IndexProgress,
@@ -37,8 +35,7 @@ from indexer.run_report import (
     own_peak_memory,
 )
 from indexer.selection import Selection
-from indexer.turns import Turns
-from indexer.worker_pool import Decoder, Extract, memory_share
+from indexer.worker_pool import Extract
 from storage.catalog import Catalog
 from storage.errors import EmptySource, UsageError
 from storage.index_directory import IndexDirectory
@@ -50,6 +47,8 @@ _PROGRESS_SECONDS = 0.25
 # How long a run that ends early waits for reads and listings under way, in all. A source on the
 # network may stall for minutes; its threads are left behind and do nothing more.
 _LEAVE_SECONDS = 2.0
+# Blobs that wait to be read elsewhere: names only.
+_REMOTE_JOBS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,7 @@ def index(
     options: IndexOptions,
     listener: IndexListener,
     names: Sequence[str] | None = None,
+    remote: Remote | None = None,
 ) -> IndexReport:
     """Brings an index up to date with its sources.
 
@@ -110,6 +110,8 @@ def index(
         listener: is told how far it is.
         names: URIs that may be new, changed or gone; nothing is listed then, and only these are
             looked at. Those below none of the sources are passed over.
+        remote: where images are read, described and embedded; None for here. `embedders` is not
+            used then.
 
     Raises:
         EmptySource: a source names no image; nothing is removed then.
@@ -119,30 +121,32 @@ def index(
     if not sources:
         raise UsageError("No source was given.", "Name a folder or a container.")
     with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
-        wanted = _parameters(embedders, options)
+        specs = [embedder.spec for embedder in embedders] if remote is None else remote.specs
+        wanted = _parameters(specs, options)
         existing = catalog.parameters()
         if existing is None:
             catalog.set_parameters(wanted)
         else:
             existing.require_same(wanted)
         listed, covered = outermost(sources)
-        return _Run(listed, covered, catalog, embedders, options, listener, names).run()
+        run = _Run(listed, covered, catalog, embedders, specs, options, listener, names, remote)
+        return run.run()
 
 
-def _parameters(embedders: Sequence[Embedder], options: IndexOptions) -> IndexParameters:
+def _parameters(specs: Sequence[ModelSpec], options: IndexOptions) -> IndexParameters:
     return IndexParameters(
         schema_version=SCHEMA_VERSION,
         descriptor_version=DESCRIPTOR_VERSION,
         preview_size=options.preview_size,
         models=tuple(
             ModelParameters(
-                name=embedder.spec.name,
-                dimension=embedder.spec.dimension,
-                fingerprint=embedder.spec.fingerprint,
-                runtime=embedder.spec.runtime,
-                input_size=embedder.spec.input_size,
+                name=spec.name,
+                dimension=spec.dimension,
+                fingerprint=spec.fingerprint,
+                runtime=spec.runtime,
+                input_size=spec.input_size,
             )
-            for embedder in embedders
+            for spec in specs
         ),
     )
 
@@ -156,26 +160,26 @@ class _Run:
         covered: list[str],
         catalog: Catalog,
         embedders: Sequence[Embedder],
+        specs: Sequence[ModelSpec],
         options: IndexOptions,
         listener: IndexListener,
         names: Sequence[str] | None,
+        remote: Remote | None,
     ) -> None:
         self._sources = sources
         self._covered = covered
         # A watch makes many passes over the same sources.
         self._before = [replace(source.traffic) for source in sources]
         self._catalog = catalog
-        self._options = options
         self._listener = listener
-        self._workers = options.workers or os.cpu_count() or 1
         self._stop = Stop()
         self._clock = StageClock()
         self._counts = RunCounts()
-        self._budget = ByteBudget(options.bytes_in_flight, self._stop)
-        self._jobs: Pipe[ReadJob] = Pipe(4 * options.readers, 1, self._stop)
-        self._contents: Pipe[DescribeJob] = Pipe(4 * self._workers, options.readers, self._stop)
-        producers = 1 + options.readers + self._workers
-        self._results: Pipe[object] = Pipe(4 * options.batch_size, producers, self._stop)
+        # Elsewhere they are taken by the batch.
+        room = 4 * options.readers if remote is None else _REMOTE_JOBS
+        self._jobs: Pipe[ReadJob] = Pipe(room, 1, self._stop)
+        # The lister is one producer.
+        self._results: Pipe[object] = Pipe(4 * options.batch_size, 1, self._stop)
         in_flight = InFlight(catalog)
         limits = options.limits.by_kind(options.image_timeout)
         planner = Planner(catalog, limits, trusts_md5=options.trusts_md5)
@@ -185,9 +189,6 @@ class _Run:
             self._finder = Lister(sources, *shared)
         else:
             self._finder = Nominated(sources, names, *shared)
-        self._reader = Reader(
-            in_flight, self._budget, self._clock, options.limits.max_bytes, self._stop
-        )
         self._committer = Committer(
             catalog,
             embedders,
@@ -198,30 +199,27 @@ class _Run:
             options.commit_every,
             options.commit_seconds,
         )
-        sides = tuple(sorted({embedder.spec.input_size for embedder in embedders}))
-        extract_options = ExtractOptions(options.limits, options.preview_size, sides)
-        turns = Turns(self._stop)
-        share = memory_share(options.limits.max_memory, self._workers)
-        self._decoders = [
-            Decoder(
-                extract_options, options.image_timeout, options.extract, self._stop, turns, share
-            )
-            for _ in range(self._workers)
-        ]
-        self._decoder_memory = [0] * self._workers
+        sides = tuple(sorted({spec.input_size for spec in specs}))
+        describing = Describing(
+            options.extract,
+            ExtractOptions(options.limits, options.preview_size, sides),
+            options.image_timeout,
+        )
+        flow = Flow(self._jobs, self._results, in_flight, self._clock, self._stop)
+        self._engine: Engine
+        if remote is None:
+            local = LocalOptions(options.workers, options.readers, options.bytes_in_flight)
+            self._engine = LocalEngine(local, describing, flow)
+        else:
+            self._engine = remote.engine(describing, flow)
         self._started = time.monotonic()
         self._last_progress = 0.0
 
     def run(self) -> IndexReport:
         run_id = self._catalog.start_run([source.uri for source in self._sources], time.time())
-        fetching = [self._thread("lister", self._list)]
-        fetching += [self._thread(f"reader-{n}", self._read) for n in range(self._options.readers)]
-        describing = [
-            self._thread(f"decoder-{n}", lambda n=n: self._describe(n))  # type: ignore[misc]
-            for n in range(self._workers)
-        ]
-        for thread in fetching + describing:
-            thread.start()
+        lister = stage_thread("lister", self._list, self._stop)
+        lister.start()
+        self._engine.start()
         try:
             with suppress(Stopped):
                 self._commit_results()
@@ -230,13 +228,9 @@ class _Run:
             raise
         finally:
             leave_at = time.monotonic() + _LEAVE_SECONDS
-            for thread in fetching:
-                # A run that is complete has no read under way.
-                thread.join(max(0.0, leave_at - time.monotonic()) if self._stop.is_set else None)
-            for thread in describing:
-                thread.join()
-            for decoder in self._decoders:
-                decoder.close()
+            # A run that is complete has listed everything.
+            lister.join(_LEAVE_SECONDS if self._stop.is_set else None)
+            self._engine.leave(leave_at)
             if not isinstance(self._stop.error, Exception):
                 # A finished run, or one that Ctrl-C ended: what is worked out is kept.
                 self._finish()
@@ -285,38 +279,6 @@ class _Run:
         self._jobs.finish()
         self._results.finish()
 
-    def _read(self) -> None:
-        self._reader.run(self._jobs, self._contents, self._results)
-        self._contents.finish()
-        self._results.finish()
-
-    def _describe(self, number: int) -> None:
-        decoder = self._decoders[number]
-        for job in self._contents:
-            try:
-                answer = decoder.describe(job.content, job.digest)
-            finally:
-                self._budget.release(job.blob.size)
-            self._clock.add("describe", answer.seconds)
-            self._decoder_memory[number] = max(self._decoder_memory[number], answer.peak_memory)
-            self._results.put(
-                DescribedBlob(
-                    job.source, job.blob, job.digest, answer.image, answer.reason, answer.limit
-                )
-            )
-        self._results.finish()
-
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        def guarded() -> None:
-            try:
-                work()
-            except Stopped:
-                return
-            except BaseException as error:  # noqa: BLE001 - a dead thread must end the run
-                self._stop.set(error)
-
-        return threading.Thread(target=guarded, name=name, daemon=True)
-
     def _tell(self) -> None:
         self._listener.on_progress(
             IndexProgress(
@@ -361,6 +323,6 @@ class _Run:
             bytes_read=self._traffic("bytes_read"),
             seconds={stage: round(spent, 3) for stage, spent in self._clock.seconds.items()},
             wall_seconds=time.monotonic() - self._started,
-            worker_restarts=sum(decoder.restarts for decoder in self._decoders),
-            peak_memory_bytes=own_peak_memory() + sum(self._decoder_memory),
+            worker_restarts=self._engine.restarts,
+            peak_memory_bytes=own_peak_memory() + self._engine.peak_memory,
         )

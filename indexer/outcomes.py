@@ -65,6 +65,30 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRead:
+    """Why there is no content of a blob, wherever it was asked for.
+
+    Attributes:
+        blob: as it is to be noted, which may be newer than the one asked for.
+        limit: the limit that it is over, if that is why.
+    """
+
+    blob: Blob
+    reason: str
+    limit: Limit | None = None
+
+    @classmethod
+    def this_time(cls, blob: Blob, reason: str) -> NotRead:
+        """Without the ETag, which stands for content that was seen: permissions and tiers change
+        and leave it as it is, so the next run has to try again."""
+        return cls(replace(blob, etag=""), reason)
+
+    def of(self, source: Source) -> Unreadable:
+        """The outcome of the pass."""
+        return Unreadable(source, self.blob, self.reason, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
 class Vanished:
     """A blob that was listed and is gone."""
 
@@ -84,9 +108,3 @@ class Listed:
 
     page: ListedPage
     is_kept: threading.Event = field(default_factory=threading.Event)
-
-
-def not_read(source: Source, blob: Blob, reason: str) -> Unreadable:
-    """Without the ETag, which stands for content that was seen: permissions and tiers change and
-    leave it as it is, so the next run has to try again."""
-    return Unreadable(source, replace(blob, etag=""), reason)

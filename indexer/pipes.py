@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -63,6 +63,11 @@ class Pipe(Generic[Item]):
             return
         raise Stopped
 
+    def expect(self, producers: int) -> None:
+        """So many producers more. To be told while there is one that has not finished."""
+        with self._lock:
+            self._producers += producers
+
     def finish(self) -> None:
         """One producer has nothing more."""
         with self._lock:
@@ -119,3 +124,17 @@ class ByteBudget:
         with self._condition:
             self._used -= size
             self._condition.notify_all()
+
+
+def stage_thread(name: str, work: Callable[[], None], stop: Stop) -> threading.Thread:
+    """A thread of a stage, not yet started: whatever ends it early ends the run."""
+
+    def guarded() -> None:
+        try:
+            work()
+        except Stopped:
+            return
+        except BaseException as error:  # noqa: BLE001 - a dead thread must end the run
+            stop.set(error)
+
+    return threading.Thread(target=guarded, name=name, daemon=True)

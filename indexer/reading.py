@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from indexer.in_flight import InFlight
-from indexer.outcomes import Alias, DescribeJob, ReadJob, Unreadable, Vanished, not_read
+from indexer.outcomes import Alias, DescribeJob, NotRead, ReadJob, Vanished
 from indexer.pipes import ByteBudget, Pipe, Stop, Stopped
 from indexer.run_report import StageClock
 from storage.blob import Blob
@@ -23,6 +26,41 @@ from storage.source import Source
 UNAVAILABLE = "unavailable: "
 
 _READ_ATTEMPTS = 3
+
+Outcome = TypeVar("Outcome")
+
+
+def read_blob(
+    source: Source, blob: Blob, max_bytes: int, read: Callable[[Blob], Outcome]
+) -> Outcome | NotRead | Vanished:
+    """What comes of reading a blob, as it is now if it has changed since it was listed.
+
+    Args:
+        read: reads it; raises what `Source.read` raises.
+    """
+    try:
+        for _ in range(_READ_ATTEMPTS):
+            if blob.refusal:
+                return NotRead.this_time(blob, blob.refusal)
+            if blob.size == 0:
+                return NotRead(blob, "the file is empty")
+            if blob.size > max_bytes:
+                reason = f"{blob.size} bytes are more than the limit of {max_bytes}"
+                return NotRead(blob, reason, Limit(LimitKind.BYTES, max_bytes))
+            try:
+                return read(blob)
+            except BlobChanged:
+                current = source.stat(blob.uri)
+            if current is None:
+                return Vanished(blob)
+            blob = current
+    except BlobVanished:
+        return Vanished(blob)
+    except BlobUnreadable as error:
+        return NotRead.this_time(blob, error.message)
+    except SourceUnavailable as error:
+        return NotRead.this_time(blob, UNAVAILABLE + error.message)
+    return NotRead.this_time(blob, UNAVAILABLE + "it changed each time it was read")
 
 
 class Reader:
@@ -51,42 +89,20 @@ class Reader:
     ) -> list[ReadJob]:
         """Those that waited for this one in vain."""
         claim = self._in_flight.claim_unread(job) if job.may_be_known_by_md5 else True
-        outcome = self._read(job.source, job.blob) if claim is True else claim
+        outcome: DescribeJob | Alias | NotRead | Vanished | bool | None = claim
+        if claim is True:
+            outcome = read_blob(
+                job.source, job.blob, self._max_bytes, partial(self._read_once, job.source)
+            )
         if isinstance(outcome, DescribeJob):
             contents.put(outcome)
+        elif isinstance(outcome, NotRead):
+            results.put(outcome.of(job.source))
         elif outcome:
             results.put(outcome)
         # It may have given no content, or by now have other content than they.
         is_waited_for = claim is True and job.may_be_known_by_md5
         return self._in_flight.release(job.blob) if is_waited_for else []
-
-    def _read(
-        self, source: Source, blob: Blob
-    ) -> DescribeJob | Alias | Unreadable | Vanished | None:
-        try:
-            for _ in range(_READ_ATTEMPTS):
-                if blob.refusal:
-                    return not_read(source, blob, blob.refusal)
-                if blob.size == 0:
-                    return Unreadable(source, blob, "the file is empty")
-                if blob.size > self._max_bytes:
-                    reason = f"{blob.size} bytes are more than the limit of {self._max_bytes}"
-                    limit = Limit(LimitKind.BYTES, self._max_bytes)
-                    return Unreadable(source, blob, reason, limit)
-                try:
-                    return self._read_once(source, blob)
-                except BlobChanged:
-                    current = source.stat(blob.uri)
-                if current is None:
-                    return Vanished(blob)
-                blob = current
-        except BlobVanished:
-            return Vanished(blob)
-        except BlobUnreadable as error:
-            return not_read(source, blob, error.message)
-        except SourceUnavailable as error:
-            return not_read(source, blob, UNAVAILABLE + error.message)
-        return not_read(source, blob, UNAVAILABLE + "it changed each time it was read")
 
     def _read_once(self, source: Source, blob: Blob) -> DescribeJob | Alias | None:
         self._budget.acquire(blob.size)

@@ -12,8 +12,7 @@ from search.hits import I64, Flags, Hits
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.pair_spool import Proposals, proposals_of
-from search.stored_vectors import StoredVectors
-from storage.catalog import Catalog
+from search.stored_vectors import StoredVectors, VectorStore
 from storage.joint_ids import JointIds
 from storage.records import F32, U8
 
@@ -36,10 +35,10 @@ class Joined:
     """What is joined: a catalog with itself, and with a reference index.
 
     Attributes:
-        catalog: the one `indexes` were opened on.
+        catalog: the one `indexes` were opened on, or its vectors.
     """
 
-    catalog: Catalog
+    catalog: VectorStore
     indexes: IndexSet
     options: SearchOptions
     reference: Reference | None = None
@@ -111,7 +110,7 @@ class _Queries:
     vectors: Mapping[str, tuple[F32, I64]]
 
 
-def _queries(catalog: Catalog, indexes: IndexSet, block: I64) -> _Queries:
+def _queries(catalog: VectorStore, indexes: IndexSet, block: I64) -> _Queries:
     vectors = {}
     for model, index in indexes.embeddings.items():
         stored, found = StoredVectors(catalog, model, index.dimension).of(block)

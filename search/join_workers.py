@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from search.hits import I64
 from search.index_set import IndexSet
@@ -27,8 +28,25 @@ from storage.worker_processes import worker_context
 _AHEAD = 2
 
 
+class JoinPool(Protocol):
+    """What searches blocks: `JoinWorkers` or `search.join_cluster.JoinCluster`."""
+
+    @property
+    def workers(self) -> int:
+        """Blocks searched at once."""
+
+    def search(
+        self, blocks: Iterable[I64], otherwise: Callable[[I64], Findings]
+    ) -> Iterator[Findings]:
+        """What is found for each block, in their order.
+
+        Args:
+            otherwise: searches a block in this process, when a worker has died on it.
+        """
+
+
 class JoinWorkers:
-    """Worker processes, started when the first block is asked for. A context manager.
+    """A `JoinPool` of processes, started when the first block is asked for. A context manager.
 
     Args:
         path: the directory of the index that is joined.
@@ -53,6 +71,10 @@ class JoinWorkers:
     ) -> None:
         self.close()
 
+    @property
+    def workers(self) -> int:
+        return self._workers
+
     def close(self) -> None:
         """Ends the processes."""
         if self._pool is not None:
@@ -62,11 +84,6 @@ class JoinWorkers:
     def search(
         self, blocks: Iterable[I64], otherwise: Callable[[I64], Findings]
     ) -> Iterator[Findings]:
-        """What is found for each block, in their order.
-
-        Args:
-            otherwise: searches a block in this process, when a worker has died on it.
-        """
         waiting: deque[tuple[I64, Future[Findings]]] = deque()
         stream = iter(blocks)
         while True:

@@ -16,15 +16,17 @@ from search.company import Company
 from search.hits import I64
 from search.index_set import IndexSet
 from search.join_block import Findings, Joined, Reference, search_block
-from search.join_workers import JoinWorkers
+from search.join_workers import JoinPool
 from search.options import SearchOptions
 from search.pair_spool import PairSpool
 from storage.catalog import Catalog
 
 __all__ = ["CandidateStatistics", "Reference", "candidate_pairs"]
 
-# Images searched for together; the more, the fewer times a list is decoded.
-_BLOCK, _LARGE_BLOCK = 1024, 8192
+# Images searched for together, fewest and most: the more, the fewer times a list is decoded.
+_BLOCK, _LARGE_BLOCK = 1024, 32_768
+# Blocks for each worker, so that none waits long for the last one.
+_BLOCKS_PER_WORKER = 16
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ def candidate_pairs(
     options: SearchOptions,
     statistics: CandidateStatistics | None = None,
     reference: Reference | None = None,
-    workers: JoinWorkers | None = None,
+    workers: JoinPool | None = None,
 ) -> Iterator[CandidatePair]:
     """Each pair once, in the order of the lower, then the higher id.
 
@@ -90,12 +92,15 @@ def candidate_pairs(
             yield pair
 
 
-def _findings(joined: Joined, workers: JoinWorkers | None) -> Iterator[Findings]:
+def _findings(joined: Joined, workers: JoinPool | None) -> Iterator[Findings]:
     here = partial(search_block, joined)
     # Products of large matrices, which exact search is made of, are fastest in one process.
-    is_large = len(joined.indexes.image_ids) > joined.options.exact_below
+    images = len(joined.indexes.image_ids)
+    is_large = images > joined.options.exact_below
     if workers is not None and joined.reference is None and is_large:
-        return workers.search(_blocks(joined.indexes, _LARGE_BLOCK), here)
+        size = images // (_BLOCKS_PER_WORKER * workers.workers)
+        size = min(max(size, _BLOCK), _LARGE_BLOCK)
+        return workers.search(_blocks(joined.indexes, size), here)
     return map(here, _blocks(joined.indexes, _BLOCK))
 
 

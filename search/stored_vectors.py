@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from search.hits import I64, Flags
-from storage.catalog import Catalog
 from storage.records import F16
+
+
+class VectorStore(Protocol):
+    """A catalog, or `search.sent_vectors.SentVectors`."""
+
+    def stored_embeddings(self, model: str, image_ids: I64) -> tuple[F16, Flags]:
+        """As of `storage.catalog.Catalog`."""
 
 
 class StoredVectors:
     """One model's vectors in a catalog."""
 
-    def __init__(self, catalog: Catalog, model: str, dimension: int) -> None:
+    def __init__(self, catalog: VectorStore, model: str, dimension: int) -> None:
         self._catalog = catalog
         self._model = model
         self.dimension = dimension

@@ -12,6 +12,7 @@
     │   ├── IndexLocked            another process is writing to it
     │   └── IndexStorageError      disk full, read-only, input/output fault
     ├── ModelError                 weights missing, damaged, or a package not installed
+    ├── ClusterError               a cluster that answered does not any more
     └── SourceError                one request to a source failed
         ├── ListingExpired         a listing cannot be carried on from where it was left
         ├── BlobVanished           listed, then gone
@@ -41,6 +42,7 @@ class ExitCode(IntEnum):
     STORAGE = 6
     MODEL = 7
     LOCKED = 8
+    CLUSTER = 9
     INTERRUPTED = 130
 
 
@@ -122,6 +124,12 @@ class ModelError(DedupError):
     """Weights are missing or damaged, or a package is not installed."""
 
     exit_code = ExitCode.MODEL
+
+
+class ClusterError(DedupError):
+    """A cluster of machines that answered does not any more."""
+
+    exit_code = ExitCode.CLUSTER
 
 
 class SourceError(DedupError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import azurite as emulator
+from tests import cluster
 from tests.browser import chromium
 
 if TYPE_CHECKING:
@@ -26,3 +27,10 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium for the session; skips where there is none."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[cluster.Nodes]:
+    """A Ray cluster of two nodes, and this process connected to it."""
+    with cluster.running() as started:
+        yield started

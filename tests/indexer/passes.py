@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.embedders.base import Embedder, ModelSpec
+from indexer.engine import Remote
 from indexer.index_pass import IndexOptions, index
 from indexer.run_report import IndexProgress, IndexReport
 from storage.blob import Blob
@@ -104,6 +105,7 @@ def run_pass(
     embedders: Sequence[Embedder] = (),
     listener: Listener | None = None,
     names: Sequence[str] | None = None,
+    remote: Remote | None = None,
     **options: Any,
 ) -> IndexReport:
     """One pass over a folder or sources, with one decoder unless told otherwise.
@@ -124,7 +126,7 @@ def run_pass(
             directory = IndexDirectory.create(index_path)
             settings = IndexOptions(**{"workers": 1, **options})
             told = listener or Listener()
-            outcome.append(index(sources, directory, embedders, settings, told, names))
+            outcome.append(index(sources, directory, embedders, settings, told, names, remote))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             outcome.append(error)
 

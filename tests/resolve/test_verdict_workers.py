@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from resolve.effort import Effort
+from resolve.verdict_processes import VerdictProcesses
 from resolve.verdict_workers import VerdictWorkers
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from search.candidates import CandidatePair
@@ -42,7 +43,8 @@ def _verified(
     catalog: Catalog, path: Path, make: Callable[[], PairVerifier], workers: int
 ) -> tuple[list[Verdict], CachedVerdicts]:
     with CachedVerdicts(catalog, make(), is_writable=True) as verdicts:
-        pool = VerdictWorkers(verdicts, partial(Catalog.open_reader, path), make, workers)
+        processes = VerdictProcesses(partial(Catalog.open_reader, path), make, workers)
+        pool = VerdictWorkers(verdicts, processes)
         order, found = [], []
         for pair in pool.ahead(PAIRS):
             order.append(pair)
