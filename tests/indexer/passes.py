@@ -21,6 +21,7 @@ from indexer.index_pass import IndexOptions, index
 from indexer.run_report import IndexProgress, IndexReport
 from storage.blob import Blob
 from storage.catalog import Catalog
+from storage.codec import encode_record
 from storage.folder import FolderSource
 from storage.index_directory import IndexDirectory
 from storage.records import F32, U8, BlobEntry
@@ -194,6 +195,29 @@ def reasons(index_path: Path) -> dict[str, str]:
 def fingerprint(index_path: Path) -> str:
     with Catalog.open_reader(IndexDirectory.open(index_path).catalog_path) as catalog:
         return catalog.content_fingerprint()
+
+
+def assert_same_but_for_rounding(one: Path, other: Path) -> None:
+    """Two indexes have the same images; vectors may differ by what the order of adding changes,
+    which depends on how many threads a process has."""
+    paths = [IndexDirectory.open(path).catalog_path for path in (one, other)]
+    with Catalog.open_reader(paths[0]) as first, Catalog.open_reader(paths[1]) as second:
+        assert first.models == second.models
+        ids = dict(first.digests()), dict(second.digests())
+        assert ids[0].keys() == ids[1].keys()
+        for digest, image_id in ids[0].items():
+            same = ids[1][digest]
+            assert encode_record(first.record(image_id)) == encode_record(second.record(same))
+            assert first.preview(image_id) == second.preview(same)
+            for model in first.models:
+                np.testing.assert_allclose(
+                    first.embedding(model, image_id), second.embedding(model, same), atol=2e-3
+                )
+    known = [
+        {name: (entry.status, entry.reason, entry.size) for name, entry in entries(path).items()}
+        for path in (one, other)
+    ]
+    assert known[0] == known[1]
 
 
 def image_count(index_path: Path) -> int:
