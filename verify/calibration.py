@@ -40,8 +40,9 @@ class Thresholds:
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
-        min_outlined: from when on the outlines are those of one side.
-        max_opposed_outlined: `max_opposed` and `max_worst_place` for such outlines.
+        min_sharply_outlined: from when on the outlines are those of one side.
+        max_opposed_outlined, max_worst_outlined: `max_opposed` and `max_worst_place` for such
+            outlines.
         min_translucency: correlation from which on the picture shows through a veil.
         max_opposed_in_veil: `max_opposed` for a veil, under which the picture goes on.
         min_veil_outlined, max_opposed_vague: `outlined` of a veil, but for one that surprises on
@@ -50,9 +51,13 @@ class Thresholds:
             outweighs it, and `max_worst_place` for such ones.
         max_solid_veil, max_solid_long_veil: `max_solid_share` for a veil, and for one whose line is
             at least `min_long_veil` of the frame: letters, not a light or a shadow.
-        min_tiles, min_tiles_outlined, min_tiled_veil, min_tiled_extent, max_solid_tiles: places of
-            a veil that stands all over the picture in no lines, `outlined` of it, how much shows
-            through it, what they span, and `max_solid_share` for it.
+        min_tiles, min_tiles_outlined, min_tiled_veil, min_tiled_extent, min_tiled_share,
+            max_solid_tiles: places of a veil that stands all over the picture in no lines,
+            `outlined` of it, how much shows through it, what they span and cover (the words of a
+            watermark 0.014 and more), and `max_solid_share` for it.
+        min_clear_veil, max_opposed_clear_veil, min_clear_places: correlation from which on a veil
+            of so many places is so clear that it does not matter which of the two surprises in the
+            worst of them, and `max_opposed` for such ones.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -61,6 +66,7 @@ class Thresholds:
         min_letter_detail, min_plain_kept: of letters that stand out so much, the ground may be as
             plain as that.
         min_veil_kept, max_veil_kept: `min_detail_kept` and `max_detail_kept` under a veil.
+        max_spotted: what of the changed places may be spots: letters are strokes.
         max_solid_share: changed pixels further inside than strokes of letters reach, as a share:
             beyond, only what is drawn in flat colours is decoration; anything else may be a person.
         max_textured_solid_share: what of such a drawn thing may be of no flat colour; below 0,
@@ -68,7 +74,13 @@ class Thresholds:
         max_opposed_solid: `max_opposed` and `max_worst_place` for a drawn thing.
         min_overlay_side: longer side of the grid on which letters can be told from a thing that
             was moved or painted away, pixels.
+        min_small_overlay_side, min_small_line, min_small_share, max_opposed_small: the same for
+            lines that are at least so long, as a share of the frame, that cover so much of it, and
+            `max_opposed` and `max_worst_place` for those: fifty pixels that were painted over
+            look like two letters, and like no line across half of the picture.
         min_overlay_share, max_overlay_share: what the changed places may cover.
+        min_sure_share, max_opposed_sure, min_sure_outlined: what small letters may cover at least
+            that surprise on one side only and have all their outlines there.
         min_overlay_extent: longer side of the changed places over the frame; of letters, that of
             the longest line.
         max_beside: of letters, the share that stands in no line: specks are no letters.
@@ -100,8 +112,9 @@ class Thresholds:
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12
-    min_outlined: float = 0.45
-    max_opposed_outlined: float = 0.22
+    min_sharply_outlined: float = 0.50
+    max_opposed_outlined: float = 0.30
+    max_worst_outlined: float = 0.33
     min_translucency: float = 0.58
     max_opposed_in_veil: float = 0.33
     min_veil_outlined: float = 0.30
@@ -115,7 +128,11 @@ class Thresholds:
     min_tiles_outlined: float = 0.36
     min_tiled_veil: float = 0.65
     min_tiled_extent: float = 0.60
+    min_tiled_share: float = 0.010
     max_solid_tiles: float = 0.05
+    min_clear_veil: float = 0.95
+    max_opposed_clear_veil: float = 0.20
+    min_clear_places: int = 4
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0
@@ -126,12 +143,20 @@ class Thresholds:
     min_plain_kept: float = 0.25
     min_veil_kept: float = 0.30
     max_veil_kept: float = 1.50
+    max_spotted: float = 0.80
     max_solid_share: float = 0.13
     max_textured_solid_share: float = -1.0
     max_opposed_solid: float = 0.08
     min_overlay_side: int = 160
+    min_small_overlay_side: int = 80
+    min_small_line: float = 0.50
+    min_small_share: float = 0.020
+    max_opposed_small: float = 0.22
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55
+    min_sure_share: float = 0.0022
+    max_opposed_sure: float = 0.05
+    min_sure_outlined: float = 0.70
     min_overlay_extent: float = 0.30
     max_beside: float = 0.30
     max_paper: float = 0.55

@@ -51,7 +51,7 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
         return "something has another colour"
     if changes.changed_share > 0:
-        if evidence.grid_side < limits.min_overlay_side:
+        if not _is_large_enough(evidence.grid_side, changes, limits):
             return "too small to tell what was laid over the picture"
         return doubt_in_overlay(changes, limits)
     if residual.disagreeing > limits.max_disagreement:
@@ -81,6 +81,19 @@ def _doubt_without_texture(evidence: Evidence, limits: Thresholds) -> str:
     return NO_TEXTURE
 
 
+def _is_large_enough(side: int, changes: Changes, limits: Thresholds) -> bool:
+    """True when letters can be told on a grid with such a longer side."""
+    if side >= limits.min_overlay_side:
+        return True
+    return (
+        side >= limits.min_small_overlay_side
+        and changes.line_extent >= limits.min_small_line
+        and changes.changed_share >= limits.min_small_share
+        and _most_opposed(changes) <= limits.max_opposed_small
+        and _stand_in_lines(changes, limits)
+    )
+
+
 def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
     """Why the changed places may be content; empty when something was laid over the picture."""
     if not _is_laid_over(changes, limits):
@@ -89,34 +102,59 @@ def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
         return "something changed on a page, a screen or a drawing"
     if changes.region_share > limits.max_overlay_share:
         return "too much of the picture changed"
-    if (
-        changes.changed_share < limits.min_overlay_share
-        or changes.extent < limits.min_overlay_extent
-    ):
+    least = limits.min_sure_share if _is_sure(changes, limits) else limits.min_overlay_share
+    if changes.changed_share < least or changes.extent < limits.min_overlay_extent:
         return "a small detail changed"
     return ""
 
 
+def _most_opposed(changes: Changes) -> float:
+    return max(changes.opposed, changes.worst_place)
+
+
+def _is_sure(changes: Changes, limits: Thresholds) -> bool:
+    """True when letters in lines surprise, and have outlines, on one side only."""
+    return (
+        _most_opposed(changes) <= limits.max_opposed_sure
+        and changes.sharply_outlined >= limits.min_sure_outlined
+        and _stand_in_lines(changes, limits)
+    )
+
+
 def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
-    if changes.translucency >= limits.min_translucency:
-        return _is_veil(changes, limits)
+    if changes.spotted > limits.max_spotted:
+        return False
+    if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
+        return True
     if changes.solid_share > limits.max_solid_share:
         return (
             changes.textured_solid_share <= limits.max_textured_solid_share
-            and max(changes.opposed, changes.worst_place) <= limits.max_opposed_solid
+            and _most_opposed(changes) <= limits.max_opposed_solid
         )
-    worst = max(changes.opposed, changes.worst_place)
-    if changes.outlined >= limits.min_outlined and worst <= limits.max_opposed_outlined:
+    if _has_outlines(changes, limits):
         # On busy ground strokes have little more detail than what they were painted over.
         return _stand_in_lines(changes, limits)
     if changes.detail_added < limits.min_detail_ratio * changes.detail_kept:
         # Faint strokes on a busy picture: a thing that moved looks like that from both sides.
-        return worst <= limits.max_opposed_faint and _are_letters(changes, limits)
+        return _most_opposed(changes) <= limits.max_opposed_faint and _are_letters(changes, limits)
     return (
         changes.opposed <= limits.max_opposed
         and changes.worst_place <= limits.max_worst_place
         and _are_letters(changes, limits)
+    )
+
+
+def _has_outlines(changes: Changes, limits: Thresholds) -> bool:
+    """True when the outlines of the changed places are those of one side.
+
+    It has the more detail there, too; a soft light adds none.
+    """
+    return (
+        changes.detail_added >= limits.min_busy_ratio * changes.detail_kept
+        and changes.sharply_outlined >= limits.min_sharply_outlined
+        and changes.opposed <= limits.max_opposed_outlined
+        and changes.worst_place <= limits.max_worst_outlined
     )
 
 
@@ -128,11 +166,9 @@ def _is_veil(changes: Changes, limits: Thresholds) -> bool:
     """
     if changes.outlined < limits.min_veil_outlined and changes.opposed > limits.max_opposed_vague:
         return False
-    is_thin = changes.translucency >= limits.min_thin_veil
-    worst = limits.max_worst_in_veil if is_thin else limits.max_worst_place
     if not (
         changes.opposed <= limits.max_opposed_in_veil
-        and changes.worst_place <= worst
+        and (_is_clear(changes, limits) or changes.worst_place <= _worst_in_veil(changes, limits))
         and limits.min_veil_kept <= changes.detail_kept <= limits.max_veil_kept
     ):
         return False
@@ -145,6 +181,24 @@ def _is_veil(changes: Changes, limits: Thresholds) -> bool:
         and changes.translucency >= limits.min_tiled_veil
         and changes.places >= limits.min_tiles
         and changes.extent >= limits.min_tiled_extent
+        and changes.changed_share >= limits.min_tiled_share
+        and changes.solid_share <= limits.max_solid_tiles
+    )
+
+
+def _worst_in_veil(changes: Changes, limits: Thresholds) -> float:
+    is_thin = changes.translucency >= limits.min_thin_veil
+    return limits.max_worst_in_veil if is_thin else limits.max_worst_place
+
+
+def _is_clear(changes: Changes, limits: Thresholds) -> bool:
+    """True when nearly all of the picture shows through letters all over it."""
+    return (
+        changes.translucency >= limits.min_clear_veil
+        and changes.opposed <= limits.max_opposed_clear_veil
+        and changes.outlined >= limits.min_tiles_outlined
+        and changes.places >= limits.min_clear_places
+        and changes.changed_share >= limits.min_tiled_share
         and changes.solid_share <= limits.max_solid_tiles
     )
 

@@ -48,6 +48,9 @@ _PLAIN_VARIANCE = 100.0
 _MOST_SURPRISE = 9.0
 # Strokes of letters are thinner than this, as a share of the frame's longer side and in pixels.
 _SOLID, _SOLID_PIXELS = 0.022, 11
+# Of 445 texts and watermarks, 0.02 have more than 0.75 of their pixels in such spots, and the most
+# is 0.88; of 40 pictures with specks, the least is 0.92.
+_SPOT_FILLS, _SPOT_ASPECT, _SPOT_PIXELS = 0.6, 2, 4
 # Longer side of a line of some length, for that of the frame.
 _SOME_LENGTH = 0.2
 # Mean detail in grey levels of a plain wall.
@@ -79,6 +82,8 @@ class Changes:
         worst_place: the same of the place where it is largest, small places left out, 0..1.
         outlined: how much steeper the overlaid one is than the other across the outlines of the
             changed places, -1..1; a thing that moved has its outlines in both.
+        sharply_outlined: the same on the pixels as they are, not softened: strokes that are a pixel
+            or two wide have their edges there.
         translucency: correlation of the two in the middle of the changed places: the clean picture
             shows through; 0 where it would not be weaker there, or has nothing to show.
         detail_kept: detail of the clean picture in the changed places, for that around them; what
@@ -87,6 +92,8 @@ class Changes:
         solid_share: share of the changed pixels that are further inside than strokes of letters
             reach; a person, a disc or a sticker has most.
         textured_solid_share: those of them that are not of one flat colour.
+        spotted: share of the changed pixels in spots, which are about as wide as high and fill
+            their box: birds, moles and dust, not strokes of letters.
         paper: how much of the clean picture is like paper: the larger of the share that is flat to
             the last grey level and the share close to the commonest grey level.
         paper_around: share that is flat close to the changed places, of the clean picture.
@@ -106,11 +113,13 @@ class Changes:
     opposed: float = 0.0
     worst_place: float = 0.0
     outlined: float = 0.0
+    sharply_outlined: float = 0.0
     translucency: float = 0.0
     detail_kept: float = 1.0
     detail_added: float = 1.0
     solid_share: float = 0.0
     textured_solid_share: float = 0.0
+    spotted: float = 0.0
     paper: float = 0.0
     paper_around: float = 0.0
 
@@ -157,6 +166,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     height, width = mask.shape
     left, top, right, bottom = places.box
     line_extent, beside = _lines(line, changed)
+    outlined, sharply_outlined = _outlined(residual, changed, on_b=on_b)
     return Changes(
         agreement_elsewhere=agreement,
         worst_elsewhere=worst,
@@ -169,12 +179,14 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         overlay_is_on_b=on_b,
         opposed=opposed,
         worst_place=worst_place,
-        outlined=_outlined(residual, changed, on_b=on_b),
+        outlined=outlined,
+        sharply_outlined=sharply_outlined,
         translucency=translucency,
         detail_kept=_relative_detail(clean_grey, changed, ring),
         detail_added=_relative_detail(luminance(dirty), changed, ring),
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
+        spotted=_spotted(changed),
         paper=max(float(clean_flat[mask].mean()), commonest_share(clean_grey, mask)),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )
@@ -288,11 +300,14 @@ def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool,
     return on_b, opposed, float(by_place[large].max(initial=0.0))
 
 
-def _outlined(residual: Residual, changed: Mask, *, on_b: bool) -> float:
+def _outlined(residual: Residual, changed: Mask, *, on_b: bool) -> tuple[float, float]:
     """How much steeper the overlaid one is across the outlines of the changed places, -1..1.
 
     On busy ground what was painted over may be no more surprising than what was painted, but it
     has no edges where the strokes have theirs.
+
+    Returns:
+        On the pixels at one sharpness, and on the pixels as they are.
     """
     soft = cv2.GaussianBlur(changed.astype(np.float32), (0, 0), 1.0)
     across = _slopes(np.asarray(soft, dtype=np.float32))
@@ -304,16 +319,23 @@ def _outlined(residual: Residual, changed: Mask, *, on_b: bool) -> float:
     )
     outline = grown & ~shrunk & residual.mask & (length > _OUTLINE)
     if not outline.any():
-        return 0.0
+        return 0.0, 0.0
     x, y = (direction[outline] / length[outline] for direction in across)
 
     def steepness(image: F32) -> F32:
         along_x, along_y = _slopes(image)
         return np.asarray(np.abs(along_x[outline] * x + along_y[outline] * y))
 
-    steeper = steepness(residual.b) - steepness(residual.a)
-    one_sided = float(steeper.sum()) / max(1e-6, float(np.abs(steeper).sum()))
-    return one_sided if on_b else -one_sided
+    def one_sided(a: F32, b: F32) -> float:
+        steeper = steepness(b) - steepness(a)
+        share = float(steeper.sum()) / max(1e-6, float(np.abs(steeper).sum()))
+        return share if on_b else -share
+
+    grading = residual.grading
+    return (
+        one_sided(residual.a, residual.b),
+        one_sided(luminance(grading.a), luminance(grading.b)),
+    )
 
 
 def _slopes(image: F32) -> tuple[F32, F32]:
@@ -398,6 +420,16 @@ def _relative_detail(grey: F32, changed: Mask, ring: Mask) -> float:
 def _solid(changed: Mask) -> Mask:
     side = max(_SOLID_PIXELS, round(_SOLID * max(changed.shape))) | 1
     return np.asarray(cv2.erode(changed.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
+
+
+def _spotted(changed: Mask) -> float:
+    """The share of the changed pixels that are in spots, 0..1."""
+    _count, _labels, boxes, _centres = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
+    width, height, pixels = np.asarray(boxes)[1:, 2:5].T
+    fills = pixels >= _SPOT_FILLS * width * height
+    is_round = np.maximum(width, height) <= _SPOT_ASPECT * np.minimum(width, height)
+    seen = pixels >= _SPOT_PIXELS
+    return float(pixels[fills & is_round & seen].sum()) / max(1, int(pixels[seen].sum()))
 
 
 def _is_drawn(grey: F32) -> Mask:

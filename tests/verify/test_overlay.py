@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -128,11 +129,23 @@ def test_a_word_missing_on_a_page_is_surrounded_by_paper() -> None:
 
 def test_strokes_have_outlines_on_one_side_and_what_moved_on_both() -> None:
     scene = photograph("china.jpg")
-    assert changes(scene, OVERLAYS["text"](scene, random())).outlined > LIMITS.min_outlined
+    found = changes(scene, OVERLAYS["text"](scene, random()))
+    assert found.sharply_outlined > LIMITS.min_sharply_outlined
     first, second = scene.copy(), scene.copy()
     thing = photograph("astronaut.png")[200:260, 100:160]
     first[150:210, 150:210], second[150:210, 180:240] = thing, thing
-    assert abs(changes(first, second).outlined) < LIMITS.min_veil_outlined
+    found = changes(first, second)
+    assert abs(found.outlined) < LIMITS.min_veil_outlined
+    assert abs(found.sharply_outlined) < LIMITS.min_sharply_outlined
+
+
+def test_specks_are_spots_and_letters_are_strokes() -> None:
+    scene = photograph("china.jpg")
+    strewn = scene.copy()
+    for x, y in random().integers(20, 380, (20, 2)).tolist():
+        cv2.circle(strewn, (x, y), 3, (30, 30, 30), -1, cv2.LINE_AA)
+    assert changes(scene, strewn).spotted > LIMITS.max_spotted
+    assert changes(scene, OVERLAYS["text"](scene, random())).spotted < 0.6
 
 
 def test_another_picture_agrees_nowhere() -> None:
@@ -153,19 +166,41 @@ def test_another_picture_agrees_nowhere() -> None:
         ({"detail_kept": 3.0, "detail_added": 9.0}, "something changed in the picture"),
         ({"detail_added": 1.2}, "something changed in the picture"),
         # Strokes on busy ground, told by their outlines.
-        ({"detail_added": 1.2, "worst_place": 0.2, "outlined": 0.5}, ""),
+        ({"detail_added": 1.4, "worst_place": 0.3, "sharply_outlined": 0.6}, ""),
         (
-            {"detail_added": 1.2, "worst_place": 0.2, "outlined": 0.3},
+            {"detail_added": 1.2, "worst_place": 0.3, "sharply_outlined": 0.6},
             "something changed in the picture",
         ),
-        ({"opposed": 0.3, "outlined": 0.5}, "something changed in the picture"),
-        ({"beside": 0.4, "outlined": 0.5}, "something changed in the picture"),
-        ({"solid_share": 0.2, "outlined": 0.5}, "something changed in the picture"),
+        # A light has soft ones.
+        (
+            {"detail_added": 1.4, "worst_place": 0.2, "outlined": 0.6, "sharply_outlined": 0.3},
+            "something changed in the picture",
+        ),
+        (
+            {"detail_added": 1.4, "worst_place": 0.4, "sharply_outlined": 0.6},
+            "something changed in the picture",
+        ),
+        ({"opposed": 0.32, "sharply_outlined": 0.6}, "something changed in the picture"),
+        ({"line_extent": 0.2, "sharply_outlined": 0.9}, "something changed in the picture"),
+        ({"beside": 0.4, "sharply_outlined": 0.9}, "something changed in the picture"),
+        ({"solid_share": 0.2, "sharply_outlined": 0.9}, "something changed in the picture"),
+        # Birds on a wire.
+        ({"spotted": 0.95}, "something changed in the picture"),
         ({"solid_share": 0.2}, "something changed in the picture"),
         ({"paper": 0.6}, "something changed on a page, a screen or a drawing"),
         ({"paper_around": 0.6}, "something changed on a page, a screen or a drawing"),
         ({"region_share": 0.6}, "too much of the picture changed"),
         ({"changed_share": 0.003}, "a small detail changed"),
+        # Small letters that are all on one side.
+        ({"changed_share": 0.003, "sharply_outlined": 0.9}, "a small detail changed"),
+        (
+            {"changed_share": 0.003, "opposed": 0.01, "worst_place": 0.02, "sharply_outlined": 0.9},
+            "",
+        ),
+        (
+            {"changed_share": 0.002, "opposed": 0.01, "worst_place": 0.02, "sharply_outlined": 0.9},
+            "a small detail changed",
+        ),
         ({"extent": 0.2}, "a small detail changed"),
         ({"line_extent": 0.2}, "something changed in the picture"),
         ({"beside": 0.4}, "something changed in the picture"),
@@ -200,6 +235,21 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 15}, True),
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 3}, False),
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.4, "places": 15}, False),
+        # Specks that were painted over are strewn all over the picture too, and cover little of it.
+        (
+            {
+                "line_extent": 0.2,
+                "beside": 1.0,
+                "extent": 0.9,
+                "places": 15,
+                "changed_share": 0.006,
+            },
+            False,
+        ),
+        # Nearly all of the picture shows through many words.
+        ({"translucency": 0.97, "worst_place": 0.95, "places": 8}, True),
+        ({"translucency": 0.97, "worst_place": 0.95, "places": 2}, False),
+        ({"translucency": 0.97, "worst_place": 0.95, "places": 8, "opposed": 0.3}, False),
         # A light or a shadow.
         ({"outlined": 0.2}, False),
         ({"outlined": 0.2, "opposed": 0.04}, True),
@@ -207,6 +257,8 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         ({"solid_share": 0.6}, False),
         ({"solid_share": 0.35}, False),
         ({"solid_share": 0.35, "line_extent": 0.6}, True),
+        # No veil, but letters.
+        ({"translucency": 0.6, "detail_added": 2.5, "worst_place": 0.25, "outlined": 0.2}, True),
         # Hardly to be seen through, and then it has to be on one side.
         ({"translucency": 0.6}, False),
         ({"translucency": 0.6, "worst_place": 0.2}, True),
