@@ -48,7 +48,8 @@ class Thresholds:
         min_veil_outlined, max_opposed_vague: `outlined` of a veil, but for one that surprises on
             the clean side by no more than that.
         min_thin_veil, max_worst_in_veil: correlation from which on a veil is so thin that texture
-            outweighs it, and `max_worst_place` for such ones.
+            outweighs it, and `max_worst_place` for such ones, if they have `min_clear_places`: of
+            two places, one each may be a ring on either picture.
         max_solid_veil, max_solid_long_veil: `max_solid_share` for a veil, and for one whose line is
             at least `min_long_veil` of the frame: letters, not a light or a shadow.
         min_tiles, min_tiles_outlined, min_tiled_veil, min_tiled_extent, min_tiled_share,
@@ -74,9 +75,10 @@ class Thresholds:
         max_opposed_solid: `max_opposed` and `max_worst_place` for a drawn thing.
         min_overlay_side: longer side of the grid on which letters can be told from a thing that
             was moved or painted away, pixels.
-        min_small_overlay_side, min_small_line, min_small_share, max_opposed_small: the same for
-            lines that are at least so long, as a share of the frame, that cover so much of it, and
-            `max_opposed` and `max_worst_place` for those: fifty pixels that were painted over
+        min_small_overlay_side, min_small_line, min_small_share, max_small_places,
+            max_opposed_small: the same for lines that are at least so long, as a share of the
+            frame, that cover so much of it in so few places, and `max_opposed` and
+            `max_worst_place` for those: fifty pixels that were painted over
             look like two letters, and like no line across half of the picture.
         min_overlay_share, max_overlay_share: what the changed places may cover.
         min_sure_share, max_opposed_sure, min_sure_outlined: what small letters may cover at least
@@ -132,7 +134,7 @@ class Thresholds:
     max_solid_tiles: float = 0.05
     min_clear_veil: float = 0.95
     max_opposed_clear_veil: float = 0.20
-    min_clear_places: int = 4
+    min_clear_places: int = 6
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0
@@ -151,6 +153,7 @@ class Thresholds:
     min_small_overlay_side: int = 80
     min_small_line: float = 0.50
     min_small_share: float = 0.020
+    max_small_places: int = 2
     max_opposed_small: float = 0.22
     min_overlay_share: float = 0.004
     max_overlay_share: float = 0.55

@@ -89,6 +89,7 @@ def _is_large_enough(side: int, changes: Changes, limits: Thresholds) -> bool:
         side >= limits.min_small_overlay_side
         and changes.line_extent >= limits.min_small_line
         and changes.changed_share >= limits.min_small_share
+        and changes.places <= limits.max_small_places
         and _most_opposed(changes) <= limits.max_opposed_small
         and _stand_in_lines(changes, limits)
     )
@@ -187,7 +188,9 @@ def _is_veil(changes: Changes, limits: Thresholds) -> bool:
 
 
 def _worst_in_veil(changes: Changes, limits: Thresholds) -> float:
-    is_thin = changes.translucency >= limits.min_thin_veil
+    is_thin = (
+        changes.translucency >= limits.min_thin_veil and changes.places >= limits.min_clear_places
+    )
     return limits.max_worst_in_veil if is_thin else limits.max_worst_place
 
 

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.photometry import commonest_share, is_flat, luminance
+from verify.photometry import commonest_share, is_flat, luminance, paper_likeness
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
@@ -94,8 +94,7 @@ class Changes:
         textured_solid_share: those of them that are not of one flat colour.
         spotted: share of the changed pixels in spots, which are about as wide as high and fill
             their box: birds, moles and dust, not strokes of letters.
-        paper: how much of the clean picture is like paper: the larger of the share that is flat to
-            the last grey level and the share close to the commonest grey level.
+        paper: how much of the clean picture is like paper, see `photometry.paper_likeness`.
         paper_around: share that is flat close to the changed places, of the clean picture.
         agreement_elsewhere: share of textured windows away from the places that agree.
         worst_elsewhere: lowest correlation of a window of a character's size away from the places.
@@ -187,7 +186,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
         spotted=_spotted(changed),
-        paper=max(float(clean_flat[mask].mean()), commonest_share(clean_grey, mask)),
+        paper=paper_likeness(clean_grey, mask),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )
 

@@ -10,6 +10,10 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
+# Of 40 photographs with more than half of their pixels near one grey level, those with a sky have
+# at most 0.24 flat and 0.72 of those near to it very near; prints have at least 0.62 flat.
+_SKY_FLAT, _SKY_SHARE, _SKY_EVEN, _EVEN = 0.30, 0.70, 0.75, 4
+
 
 def luminance(rgb: U8) -> F32:
     """Rec. 601 luminance, float32 (h, w), 0..255."""
@@ -21,6 +25,21 @@ def is_flat(grey: F32) -> Mask:
     mean = cv2.boxFilter(grey, -1, (5, 5))
     variance = cv2.boxFilter(grey * grey, -1, (5, 5)) - mean * mean
     return np.asarray(variance < 0.8)
+
+
+def paper_likeness(grey: F32, mask: Mask) -> float:
+    """How much of a picture is like paper, print or a screen, 0..1.
+
+    The larger of the share that is flat to the last grey level and the share close to the commonest
+    one. A sky, in which little is flat and the grey levels run on, is no paper: of it only what is
+    very close to the commonest level counts.
+    """
+    flat, near = float(is_flat(grey)[mask].mean()), commonest_share(grey, mask)
+    if flat < _SKY_FLAT and near <= _SKY_SHARE:
+        even = commonest_share(grey, mask, _EVEN)
+        if even < _SKY_EVEN * near:
+            return max(flat, even)
+    return max(flat, near)
 
 
 def commonest_share(grey: F32, mask: Mask, within: int = 10) -> float:

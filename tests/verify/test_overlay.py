@@ -230,6 +230,8 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
     [
         ({}, True),
         ({"worst_place": 0.9}, False),
+        # A ring on each of the two, around different things.
+        ({"places": 2}, False),
         ({"line_extent": 0.2, "beside": 1.0}, False),
         # All over the picture, in no lines.
         ({"line_extent": 0.2, "beside": 1.0, "extent": 0.9, "places": 15}, True),
@@ -270,7 +272,7 @@ def test_letters_that_the_picture_shows_through_are_a_veil_and_a_light_is_none(
     letters = Changes(
         agreement_elsewhere=1.0,
         worst_elsewhere=1.0,
-        places=4,
+        places=8,
         changed_share=0.02,
         region_share=0.05,
         extent=0.45,
