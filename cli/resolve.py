@@ -281,8 +281,9 @@ def _require_writable(folder: Path) -> None:
         IndexStorageError: no file can be written there.
     """
     from resolve.output_folder import output_faults
+    from storage.durable import make_folders
 
     with output_faults(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(4096))

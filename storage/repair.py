@@ -24,6 +24,7 @@ from storage.catalog import Catalog, CatalogBatch, IndexedBlob, UnreadableBlob
 from storage.check import check_catalog, is_verdict
 from storage.codec import LayoutError, decode_entry, encode_number
 from storage.databases import Transaction
+from storage.durable import sync_path
 from storage.errors import DedupError, IndexStorageError
 from storage.records import BlobEntry, BlobStatus, ImageFeatures
 from storage.soundness import damage_of
@@ -85,12 +86,14 @@ def repair_catalog(path: Path) -> RepairReport:
         _require_sound(path, new)
         old = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         path.rename(old)
+        sync_path(path.parent)
         report.old = str(old)
     else:
         # Killed between the two renames.
         _require_sound(path, new)
         report = RepairReport()
     new.rename(path)
+    sync_path(path.parent)
     return report
 
 
