@@ -175,7 +175,7 @@ def _process(work: Work, old: Path, new: Path, start: int, step: int) -> Iterato
 
 def _guarded(work: Work, old: Path, new: Path, start: int, step: int, pipe: Connection) -> None:
     try:
-        with _Damaged(old) as source, _New(new, is_writable=True) as target:
+        with _Damaged(old) as source, _opened_new(new) as target:
             for told in work(source, target, start, step):
                 pipe.send(told)
     except _CannotWrite as error:
@@ -202,6 +202,13 @@ class _New(Catalog):
                 yield txn
         except IndexStorageError as error:
             raise _CannotWrite(error.message) from error
+
+
+def _opened_new(path: Path) -> _New:
+    try:
+        return _New(path, is_writable=True)
+    except IndexStorageError as error:
+        raise _CannotWrite(error.message) from error
 
 
 Work = Callable[[_Damaged, _New, int, int], Iterator[_Progress]]

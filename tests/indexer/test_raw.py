@@ -12,6 +12,8 @@ from indexer import raw
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from storage.blob import looks_like_image
+from tests.indexer import decoders
+from tests.indexer.passes import ColourEmbedder, run_pass
 from tests.indexer.raws import make_dng
 
 LIMITS = DecodeLimits()
@@ -69,6 +71,23 @@ def test_a_raw_file_cut_short_is_unreadable_with_a_reason(photo, share):
 def test_without_rawpy_the_reason_names_what_to_install(photo, monkeypatch):
     monkeypatch.setattr(raw, "can_read_raw", lambda: False)
     assert "dedup[raw]" in reason_of(make_dng(photo))
+
+
+@needs_rawpy
+def test_raw_files_that_could_not_be_read_are_read_when_they_can_be(photo, tmp_path, monkeypatch):
+    folder, index_path = tmp_path / "shots", tmp_path / "index"
+    folder.mkdir()
+    (folder / "a.dng").write_bytes(make_dng(photo))
+    run_pass(folder, index_path, [ColourEmbedder()])
+    (folder / "b.dng").write_bytes(make_dng(photo, seed=2))
+    with monkeypatch.context() as without:
+        without.setattr("indexer.index_pass.can_read_raw", lambda: False)
+        first = run_pass(folder, index_path, [ColourEmbedder()], extract=decoders.without_rawpy)
+        assert (first.new_images, first.unreadable) == (0, 1)
+        again = run_pass(folder, index_path, [ColourEmbedder()], extract=decoders.without_rawpy)
+        assert again.contents_read == 0
+    found = run_pass(folder, index_path, [ColourEmbedder()])
+    assert (found.new_images, found.unreadable, found.contents_read) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(
