@@ -11,11 +11,13 @@ processes that tell how far they have come, and what one of them died of is left
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -84,7 +86,7 @@ def repair_catalog(path: Path) -> RepairReport:
         shutil.rmtree(new, ignore_errors=True)
         report = _carried_over(path, new)
         _require_sound(path, new)
-        old = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        old = _unused(path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"))
         path.rename(old)
         sync_path(path.parent)
         report.old = str(old)
@@ -95,6 +97,12 @@ def repair_catalog(path: Path) -> RepairReport:
     new.rename(path)
     sync_path(path.parent)
     return report
+
+
+def _unused(path: Path) -> Path:
+    """This name, or one like it that nothing has: a clock may tell the same time twice."""
+    names = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(name for name in chain((path,), names) if not os.path.lexists(name))
 
 
 def _require_sound(path: Path, new: Path) -> None:

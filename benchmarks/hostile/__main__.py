@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--times", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds an image may take")
+    parser.add_argument("--only", default="", help="damage only files of this kind, such as dng")
     parser.add_argument("--out", type=Path, help="where it is done; default: a folder in /tmp")
     arguments = parser.parse_args()
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="dedup-hostile-"))
@@ -39,7 +40,11 @@ def main() -> int:
     try:
         if arguments.what == "damaged":
             outcome = damaged.measure(
-                arguments.files, folder, seed=arguments.seed, timeout=arguments.timeout
+                arguments.files,
+                folder,
+                seed=arguments.seed,
+                timeout=arguments.timeout,
+                only=arguments.only,
             )
         elif arguments.what == "kills":
             outcome = disturbed.kill(arguments.times or 200, folder, seed=arguments.seed)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from benchmarks.hostile.raws import make_dng
 from indexer.raw import can_read_raw
 from tests.cli.helpers import Dedup, photograph
-from tests.indexer.raws import make_dng
 
 _needs_rawpy = pytest.mark.skipif(
     not can_read_raw(), reason="rawpy is not installed here; it is in requirements.lock"

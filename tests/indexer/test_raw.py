@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.hostile.raws import make_dng
 from indexer import raw
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from storage.blob import looks_like_image
 from tests.indexer import decoders
 from tests.indexer.passes import ColourEmbedder, run_pass
-from tests.indexer.raws import make_dng
 
 LIMITS = DecodeLimits()
 needs_rawpy = pytest.mark.skipif(

@@ -216,6 +216,15 @@ def test_an_image_that_is_removed_takes_its_sums_with_it(copy: Path):
     assert check_catalog(copy).is_sound
 
 
+def test_a_clock_that_tells_the_same_time_twice_costs_no_damaged_catalog(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("storage.repair.time.strftime", lambda _: "20261025-023000")
+    kept = [repair_catalog(copy).old for _ in range(3)]
+    assert len(set(kept)) == 3
+    assert all((Path(old) / "data.mdb").is_file() for old in kept)
+
+
 def test_a_repair_killed_between_its_two_last_steps_is_finished(copy: Path):
     before = fingerprint(copy)
     copy.rename(copy.with_name(copy.name + ".repaired"))
