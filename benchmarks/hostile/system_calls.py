@@ -28,6 +28,8 @@ _PLACE = re.compile(r"<((?:\\x[0-9a-f]{2})*)>(?:\(deleted\))?")
 _LINE = re.compile(r"(\d+) +(.*)", re.DOTALL)
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\w+)(.*)", re.DOTALL)
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)", re.DOTALL)
+# Calls that may name a file by where the program is.
+_BY_NAME = ("rename(", "link(", "unlink(", "mkdir(", "rmdir(", "symlink(", "truncate(")
 _UNFINISHED = " <unfinished ...>"
 # Memory that is shared with others through a file and holds nothing that a restart needs.
 _SHARED_MEMORY = frozenset(("lock.mdb",))
@@ -95,13 +97,16 @@ def traced(command: Sequence[str], log: Path) -> list[str]:
     return ["strace", *options, "-e", f"trace={_CALLS}", "-o", str(log), *command]
 
 
-def read_operations(log: Path, root: Path) -> list[Operation]:
+def read_operations(log: Path, root: Path, started_in: Path = Path("/")) -> list[Operation]:
     """What was done below `root`, an absolute path without links.
+
+    Args:
+        started_in: where the program was started, and stayed.
 
     Raises:
         ValueError: something was done that this does not follow.
     """
-    return list(_Reader(os.fsencode(root)).read(log))
+    return list(_Reader(os.fsencode(root), os.fsdecode(started_in)).read(log))
 
 
 @dataclass(slots=True)
@@ -114,7 +119,8 @@ class _Opening:
 
 
 class _Reader:
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes, started_in: str) -> None:
+        self._started_in = started_in
         self._root = os.fsdecode(root)
         # In the log, names are hexadecimal.
         self._wanted = "".join(f"\\x{byte:02x}" for byte in root)
@@ -130,7 +136,8 @@ class _Reader:
         begun: list[int] = []
         for process, text, start in lines:
             begun.append(self._done)
-            match = _CALL.match(text) if self._wanted in text else None
+            is_ours = self._wanted in text or text.startswith(_BY_NAME)
+            match = _CALL.match(text) if is_ours else None
             if match is None or match[3].startswith("-") or match[3] == "?":
                 continue
             for operation in self._operations(process, match[1], match[2], match[3], begun[start]):
@@ -175,7 +182,8 @@ class _Reader:
                 if (opening := table.get(int(plain[0]))) is not None:
                     yield _resize(opening.path, int(plain[1]), opening.number)
             case "truncate":
-                yield _resize(os.fsdecode(texts[0]), int(plain[1]))
+                if self._is_below(path := self._full(texts[0], self._started_in)):
+                    yield _resize(path, int(plain[1]))
             case "fallocate":
                 if (opening := table.get(int(plain[0]))) is not None:
                     size = int(plain[2]) + int(plain[3])
@@ -254,7 +262,7 @@ class _Reader:
     def _names(
         self, call: str, plain: Sequence[str], texts: Sequence[bytes], places: Sequence[str]
     ) -> Iterator[Operation]:
-        bases = list(places) if call.endswith(("at", "at2")) else ["/", "/"]
+        bases = list(places) if call.endswith(("at", "at2")) else [self._started_in] * 2
         if call.startswith("symlink"):
             path = self._full(texts[1], bases[0])
             if self._is_below(path):
