@@ -21,6 +21,8 @@ from resolve.apply.journal import Journal
 from resolve.decisions import read_decisions
 from storage.catalog import Catalog
 
+# What is lost is drawn by lot: so often at each moment.
+_CHANCES = 10
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(bool(can_trace()), reason=f"no power is cut: {can_trace()}")
 
@@ -144,10 +146,12 @@ def test_a_picture_that_is_moved_is_somewhere_at_every_moment(folder: Path, loss
     (folder / "photos").mkdir()
     (folder / "photos" / "a.jpg").write_bytes(b"picture")
     disk, operations = followed(MOVE, folder)
-    for seed, operation in enumerate(operations):
+    random = Random(1)
+    for operation in operations:
         disk.carry_out(operation)
-        disk.put_back(loss, Random(seed))
-        assert {path.read_bytes() for path in folder.rglob("*.jpg")} == {b"picture"}, operation
+        for _ in range(_CHANCES):
+            disk.put_back(loss, random)
+            assert {path.read_bytes() for path in folder.rglob("*.jpg")} == {b"picture"}, operation
 
 
 def test_lists_are_all_of_one_resolve_or_the_one_to_act_on_is_missing(folder: Path):
@@ -165,10 +169,11 @@ def test_lists_are_all_of_one_resolve_or_the_one_to_act_on_is_missing(folder: Pa
         folder,
     )
     seen = set()
-    for seed, operation in enumerate(operations):
+    random = Random(1)
+    for operation in operations:
         disk.carry_out(operation)
-        for loss in Loss:
-            disk.put_back(loss, Random(seed))
+        for loss in [*Loss] * _CHANCES:
+            disk.put_back(loss, random)
             found = [(folder / name) for name in names]
             seen.add(tuple(path.read_text() if path.exists() else None for path in found))
     assert seen <= {("old", "old"), ("old", None), ("new", None), ("new", "new")}
