@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resolve.groups import Constraints, Group, Member, VerdictSource
+from resolve.needed_pairs import Ahead
+from search.candidates import CandidatePair
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, BlobStatus, Holder
@@ -108,32 +110,40 @@ class Shots:
         group_of: NDArray[np.int64],
         verdicts: VerdictSource,
         constraints: Constraints,
+        ahead: Ahead,
     ) -> int:
         """Put into groups what may go for the other one of its shot; how many do.
 
         Args:
             groups, keeper_of, group_of: as of a resolution, of which this is the last step.
+            ahead: as for `resolve`.
         """
+        open_pairs = [
+            (keeper, goes)
+            for keeper, goes in self._asked_for(policy)
+            if not (keeper_of[keeper] or keeper_of[goes] or group_of[goes])
+            and goes not in constraints.undeletable
+            and not constraints.are_apart(keeper, goes)
+        ]
+        for _ in ahead(CandidatePair(min(pair), max(pair), 64, {}) for pair in open_pairs):
+            pass
         gone = 0
-        for shot in self.found:
-            keeper, goes = (
-                (shot.developed, shot.raw)
-                if policy is RawPairs.JPEG
-                else (shot.raw, shot.developed)
-            )
-            has_partner = shot.all_raws if policy is RawPairs.JPEG else shot.all_developed
-            is_settled = bool(keeper_of[keeper] or keeper_of[goes] or group_of[goes])
-            if not has_partner or is_settled or goes in constraints.undeletable:
-                continue
-            if constraints.are_apart(keeper, goes):
-                continue
+        for keeper, goes in open_pairs:
             verdict = verdicts.verdict(keeper, goes)
-            if not (verdict.is_copy and verdict.a_covers_b):
-                continue
-            _add(Member.of(goes, verdict), keeper, policy, groups, group_of)
-            keeper_of[goes] = keeper
-            gone += 1
+            # With two pictures of one shot, it may have gone for the other one.
+            if verdict.is_copy and verdict.a_covers_b and not keeper_of[goes]:
+                _add(Member.of(goes, verdict), keeper, policy, groups, group_of)
+                keeper_of[goes] = keeper
+                gone += 1
         return gone
+
+    def _asked_for(self, policy: RawPairs) -> Iterator[tuple[int, int]]:
+        """What stays and what may go, of shots both of which lie wherever the latter does."""
+        for shot in self.found:
+            if policy is RawPairs.JPEG and shot.all_raws:
+                yield shot.developed, shot.raw
+            elif policy is RawPairs.RAW and shot.all_developed:
+                yield shot.raw, shot.developed
 
 
 def developed_beside(catalog: CatalogView, entry: BlobEntry) -> list[BlobEntry]:

@@ -259,7 +259,9 @@ def resolve(
     shots = Shots(catalog, tuple(census.named_raw), raw_images)
     halved = 0
     if options.raw_pairs is not RawPairs.KEEP:
-        halved = shots.groups(options.raw_pairs, groups, keeper_of, group_of, verdicts, constraints)
+        halved = shots.groups(
+            options.raw_pairs, groups, keeper_of, group_of, verdicts, constraints, ahead
+        )
     groups += _exact_groups(catalog, census, keeper_of, group_of, len(groups))
     return Resolution(
         groups=tuple(groups),

@@ -215,9 +215,10 @@ class _Reader:
     ) -> Iterator[Operation]:
         path = self._full(os.fsencode(name), places[0] if places else "/")
         table.pop(int(result), None)
-        if not self._is_below(path):
-            return
         flags = plain[2]
+        # A file without a name leaves nothing behind.
+        if not self._is_below(path) or "O_TMPFILE" in flags:
+            return
         self._openings += 1
         opening = _Opening(path, self._openings)
         opening.is_appending = "O_APPEND" in flags
