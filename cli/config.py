@@ -20,6 +20,7 @@ from cli.setting_values import (
     CHECKS,
     ENGINES,
     LINKS,
+    RAW_PAIRS,
     RUNTIMES,
     STRICTNESSES,
     Choice,
@@ -92,6 +93,7 @@ class Settings:
         strictness: safe, balanced or loose.
         prefer: rules for choosing the keeper, most important first.
         protect: folders and address prefixes from which nothing is deleted.
+        raw_pairs: which of a RAW file and the JPEG of the same shot stays: keep, jpeg or raw.
         quarantine: where copies are moved; "" for a container of the account they are in.
         link: the kind of link a copy is replaced by.
         tag: name and value of the index tag that copies get.
@@ -143,6 +145,7 @@ class Settings:
     strictness: str = "safe"
     prefer: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
+    raw_pairs: str = "keep"
     quarantine: str = ""
     link: str = "hard"
     tag: tuple[str, str] = ("dedup", "delete")
@@ -194,6 +197,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "strictness": parse_one_of(STRICTNESSES),
     "prefer": parse_texts,
     "protect": parse_texts,
+    "raw_pairs": parse_one_of(RAW_PAIRS),
     "quarantine": parse_text,
     "link": parse_one_of(LINKS),
     "tag": parse_tag,

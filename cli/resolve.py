@@ -116,6 +116,15 @@ def _command(
             "--protect", metavar="PREFIX", help="Folder or az:// prefix never to delete from."
         ),
     ] = None,
+    raw_pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--raw-pairs",
+            metavar="WHICH",
+            help="Of a RAW file and the JPEG of the same name that shows the same, stay: keep "
+            "(both), jpeg, raw. Default: keep",
+        ),
+    ] = None,
     engine: EngineOption = None,
     address: AddressOption = None,
     json: JsonOption = None,
@@ -134,6 +143,7 @@ def _command(
         second_look=second_look,
         prefer=prefer,
         protect=protect,
+        raw_pairs=raw_pairs,
         device=device,
         engine=engine,
         address=address,
@@ -175,6 +185,7 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.lists import write_lists
     from resolve.needed_pairs import Ahead
     from resolve.open_pairs import OpenPairs
+    from resolve.raw_pairs import RawPairs
     from resolve.reference import open_reference
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
@@ -196,6 +207,7 @@ def resolved(settings: Settings) -> Resolved:
         protect=settings.protect,
         decisions=read_decisions(directory.path / DECISIONS, settings.out / DECISIONS),
         verifier=verifier.version,
+        raw_pairs=RawPairs(settings.raw_pairs),
         against=str(settings.against.resolve()) if settings.against else "",
     )
     _require_writable(settings.out)
@@ -281,8 +293,9 @@ def _require_writable(folder: Path) -> None:
         IndexStorageError: no file can be written there.
     """
     from resolve.output_folder import output_faults
+    from storage.durable import make_folders
 
     with output_faults(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(4096))

@@ -57,6 +57,12 @@ def print_summary(
             f"{plural(summary.reference_keepers, 'group')} with a keeper of the reference index "
             f"{printable(summary.options['against'])}, where nothing is deleted"
         )
+    if summary.raw["shots"]:
+        halved = summary.raw["halved"]
+        print(
+            f"{plural(summary.raw['shots'], 'shot')} of a RAW file and a JPEG: "
+            + (f"one of the two goes of {halved:,}" if halved else "both stay (--raw-pairs)")
+        )
     if capped:
         print(
             f"{plural(capped, 'image')} had more neighbours than are looked at; "

@@ -23,6 +23,7 @@ RUNTIMES = (
     "torch-cuda-f16",
 )
 STRICTNESSES = ("safe", "balanced", "loose")
+RAW_PAIRS = ("keep", "jpeg", "raw")
 LINKS = ("hard", "symbolic")
 ENGINES = ("local", "ray")
 CHECKS = ("content", "etag")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
-from indexer import tiff_fallback
+from indexer import raw, tiff_fallback
 from indexer.errors import UndecodableImage
 from indexer.jpeg_coding import JpegCoding, is_decoded_whole, read_jpeg_coding
 from indexer.metadata import read_metadata
@@ -94,7 +94,8 @@ class DecodedImage:
         rgb: uint8 (h, w, 3), sRGB, upright, contiguous.
         full_width, full_height: pixels of the full picture, upright.
         scale: width of `rgb` over `full_width`, 1.0 or a power of two below it.
-        format: Pillow's name of the format; "JPEG" also for a multi-picture JPEG.
+        format: Pillow's name of the format; "JPEG" also for a multi-picture JPEG, and "RAW" for
+            what shows the preview of a RAW file; sizes are those of the preview then.
         orientation: the EXIF orientation that was applied, 1..8.
         jpeg: compression of a JPEG, None for other formats.
         metadata: what the headers say.
@@ -129,6 +130,9 @@ def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
         # Pillow warns of odd tags by the thousand; what matters of them is raised or harmless.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if raw.is_raw(content):
+                name = raw.FORMAT
+                return _decode_raw(content, limits)
             try:
                 image = Image.open(io.BytesIO(content), formats=_FORMATS)
             except UnidentifiedImageError:
@@ -182,6 +186,14 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
     )
 
 
+def _decode_raw(content: bytes, limits: DecodeLimits) -> DecodedImage:
+    """The preview of a RAW file, within the same limits."""
+    preview = raw.embedded_preview(content)
+    with Image.open(io.BytesIO(preview), formats=("JPEG", "PNG")) as image:
+        # Its compression tells nothing of what the sensor recorded.
+        return replace(_decode_opened(image, preview, limits), format=raw.FORMAT, jpeg=None)
+
+
 def _decode_unknown(content: bytes, limits: DecodeLimits) -> DecodedImage:
     """TIFFs with pixels Pillow has no mode for; anything else is no image."""
     size = tiff_fallback.read_size(content)
@@ -190,7 +202,8 @@ def _decode_unknown(content: bytes, limits: DecodeLimits) -> DecodedImage:
         if claimed:
             raise UndecodableImage(f"The {claimed} is damaged or truncated: nothing can be read.")
         raise UndecodableImage(
-            "Not an image: no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, PNM or QOI."
+            "Not an image: no JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, PNM, QOI or "
+            "RAW."
         )
     _check_pixels(*size, 1, limits)
     image = tiff_fallback.decode(content)

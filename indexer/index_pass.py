@@ -26,6 +26,7 @@ from indexer.nominated import Nominated
 from indexer.outcomes import Listed, ReadJob
 from indexer.pipes import Pipe, Stop, Stopped, stage_thread
 from indexer.planner import Planner
+from indexer.raw import NEEDS_RAWPY, can_read_raw
 from indexer.run_report import (
     IndexListener,
     IndexProgress,
@@ -182,7 +183,8 @@ class _Run:
         self._results: Pipe[object] = Pipe(4 * options.batch_size, 1, self._stop)
         in_flight = InFlight(catalog)
         limits = options.limits.by_kind(options.image_timeout)
-        planner = Planner(catalog, limits, trusts_md5=options.trusts_md5)
+        mended = (NEEDS_RAWPY,) if can_read_raw() else ()
+        planner = Planner(catalog, limits, mended=mended, trusts_md5=options.trusts_md5)
         shared = (catalog, planner, options.selection, self._counts, self._clock, self._stop)
         self._finder: WorkFinder
         if names is None:

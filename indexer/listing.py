@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from secrets import token_hex
 from typing import TypeVar
 
 import numpy as np
@@ -123,7 +124,7 @@ class Lister:
         # What a run has planned that trusts MD5s, one that does not cannot carry on.
         scope = self._selection.scope + (" md5" if self._planner.trusts_md5 else "")
         # A scope of its own: what has no pages is listed from the beginning each time.
-        scopes = [scope if isinstance(s, PagedSource) else f"{now}" for s in self._sources]
+        scopes = [scope if isinstance(s, PagedSource) else token_hex(8) for s in self._sources]
         wanted = [
             Listing(source.uri, scope, now)
             for source, scope in zip(self._sources, scopes, strict=True)

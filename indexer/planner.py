@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum, auto
 from types import MappingProxyType
 
@@ -36,6 +36,7 @@ def plan(
     entry: BlobEntry | None,
     limits: Limits = NO_LIMITS,
     *,
+    mended: Collection[str] = (),
     is_vouched_for: bool = True,
 ) -> Plan:
     """Decides on one blob.
@@ -44,6 +45,7 @@ def plan(
         blob: as listed now.
         entry: as the catalog knows it; None when it does not. One without an ETag was never read.
         limits: of this run. What was over a lower one before is read again.
+        mended: reasons for being unreadable that do not hold any more.
         is_vouched_for: of an entry that is known by its size and MD5 only, whether that suffices.
     """
     if blob.refusal:
@@ -52,6 +54,8 @@ def plan(
     if entry is None or entry.etag != blob.etag or entry.size != blob.size:
         return Plan.READ
     if entry.limit is not None and limits.get(entry.limit.kind, 0.0) > entry.limit.value:
+        return Plan.READ
+    if entry.reason in mended:
         return Plan.READ
     if entry.is_unread and not is_vouched_for:
         return Plan.CONFIRM
@@ -65,20 +69,31 @@ class Planner:
 
     Args:
         limits: of this run.
+        mended: reasons for being unreadable that do not hold any more.
         trusts_md5: whether size and MD5 may stand for a content that was read from another blob.
     """
 
-    def __init__(self, catalog: Catalog, limits: Limits, *, trusts_md5: bool) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        limits: Limits,
+        *,
+        mended: Collection[str] = (),
+        trusts_md5: bool,
+    ) -> None:
         self.trusts_md5 = trusts_md5
         self._catalog = catalog
         self._limits = limits
+        self._mended = mended
         self._vouched: OrderedDict[int, bool] = OrderedDict()
 
     def plan(self, blob: Blob) -> tuple[Plan, BlobEntry | None]:
         """What to do with a blob, and what the catalog knows of it."""
         entry = self._catalog.blob(blob.uri)
         is_vouched_for = entry is None or self._is_vouched_for(entry)
-        return plan(blob, entry, self._limits, is_vouched_for=is_vouched_for), entry
+        return plan(
+            blob, entry, self._limits, mended=self._mended, is_vouched_for=is_vouched_for
+        ), entry
 
     def _is_vouched_for(self, entry: BlobEntry) -> bool:
         """Whether somebody has read its content, from this blob or from another one."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from resolve.id_flags import IdFlags
 from resolve.preferences import Preference, PreferenceKind, Prefixes
+from storage.blob import looks_like_raw
 from storage.records import BlobEntry, BlobStatus, Holder
 
 # Uploading or copying a collection takes hours and orders its files by chance; a file that is
@@ -38,13 +39,14 @@ class BlobPlan:
 class BlobCensus:
     """What one pass over all blobs tells: how many an image has, which are one object.
 
-    Takes 7 bytes for an id and 16 for a blob.
+    Takes 8 bytes for an id and 16 for a blob.
 
     Attributes:
         blobs_of_image: int32 (last id + 1,), those of the reference index included.
         protected_images: with a blob under a protected prefix, or in the reference index.
         reference_images: with a blob in the reference index.
         linked_images: with a blob that is one object with another.
+        named_raw: with a blob that has the name of a RAW file.
         protected_prefixes: those that some blob of the index lies under.
     """
 
@@ -53,6 +55,7 @@ class BlobCensus:
         self.protected_images = IdFlags(last_image_id)
         self.reference_images = IdFlags(last_image_id)
         self.linked_images = IdFlags(last_image_id)
+        self.named_raw = IdFlags(last_image_id)
         self.protected_prefixes: set[str] = set()
         self._protect = protect
         objects = array("q")
@@ -65,6 +68,8 @@ class BlobCensus:
             is_known = entry.status is BlobStatus.INDEXED and entry.image_id <= last_image_id
             if is_known:
                 self.blobs_of_image[entry.image_id] += 1
+                if looks_like_raw(entry.uri):
+                    self.named_raw.add(entry.image_id)
             prefix = protect.match(entry.uri)
             if prefix is not None and entry.holder is not Holder.REFERENCE:
                 self.protected_prefixes.add(prefix)

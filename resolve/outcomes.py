@@ -9,7 +9,9 @@ from typing import TypeAlias
 
 from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Member
+from resolve.raw_pairs import RAW_FORMAT, developed_beside
 from resolve.resolve import Resolution
+from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, BlobStatus, Holder
 from verify.verdict import Relation
@@ -31,8 +33,8 @@ class Kept:
     Attributes:
         group: its id; "" when it is in none.
         leads_group: it is the one the deleted ones of the group point to.
-        because: "keeper", "no_copies", "not_covered", "protected", "decided", "same_object" or
-            "reference".
+        because: "keeper", "no_copies", "not_covered", "protected", "decided", "same_object",
+            "reference" or "raw".
         reason: the same in words.
     """
 
@@ -186,9 +188,17 @@ class Outcomes:
             return Kept(entry, "", False, "decided", "you decided to keep it")
         if resolution.census.is_shared(entry):
             return Kept(entry, "", False, "same_object", "one of several names of one file")
+        if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
+            return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
             return Kept(entry, "", False, "not_covered", "like others, but none may stand for it")
         return Kept(entry, "", False, "no_copies", "no copies found")
+
+    def _why_raw(self, entry: BlobEntry) -> str:
+        beside = developed_beside(self._catalog, entry)
+        if beside:
+            return f"a RAW file; one shot with {beside[0].uri.rpartition('/')[2]}"
+        return "a RAW file: only one with the same bytes stands for it"
 
     def _member(self, image_id: int) -> Member:
         group = self._resolution.group(image_id)

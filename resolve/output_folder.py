@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from storage.durable import make_folders, sync_path
 from storage.errors import IndexStorageError
 
 _TEMPORARY = ".dedup-tmp"
@@ -23,7 +23,8 @@ def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Pa
     """Temporary paths by name; at the end of the block they take the names, in the order given.
 
     The last name of `names` is removed before the others are replaced and put in place last: after
-    a crash in between it is missing, never one that does not belong to the others.
+    a kill or a loss of power in between it is missing, never one that does not belong to the
+    others.
 
     Raises:
         IndexStorageError: the folder cannot be made or written to, or the disk is full.
@@ -31,16 +32,20 @@ def replacing_files(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Pa
     temporary = {name: folder / f".{name}.{secrets.token_hex(4)}{_TEMPORARY}" for name in names}
     try:
         with output_faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folders(folder)
             _remove_abandoned(folder)
             yield temporary
             for path in temporary.values():
-                _sync(path)
-            if len(names) > 1:
-                (folder / names[-1]).unlink(missing_ok=True)
-            for name, path in temporary.items():
-                path.replace(folder / name)
-            _sync(folder)
+                sync_path(path)
+            *others, last = temporary
+            if others:
+                (folder / last).unlink(missing_ok=True)
+                sync_path(folder)
+                for name in others:
+                    temporary[name].replace(folder / name)
+                sync_path(folder)
+            temporary[last].replace(folder / last)
+            sync_path(folder)
     finally:
         for path in temporary.values():
             with suppress(OSError):
@@ -67,14 +72,6 @@ def output_faults(folder: Path) -> Iterator[None]:
             f"The lists cannot be written to {folder} ({why}).",
             "Make the folder writable, or name another with --out DIR.",
         ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -33,6 +33,7 @@ _KEPT_WORDS = {
     "protected": "protected",
     "decided": "decided by you",
     "same_object": "another name of what stays",
+    "raw": "RAW files",
     "reference": "in the reference index too",
 }
 

@@ -31,6 +31,7 @@ from resolve.groups import (
 from resolve.keeper import KeeperRules
 from resolve.needed_pairs import Ahead, needed_pairs
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
+from resolve.raw_pairs import RawImages, RawPairs, Shots
 from search.candidates import CandidatePair
 from search.self_join import CandidateStatistics
 from storage.catalog_view import CatalogView
@@ -53,6 +54,7 @@ class ResolveOptions:
         decisions: what people decided earlier.
         verifier: name and version of what gives the verdicts, for the summary.
         against: the reference index, for the summary; "" for none.
+        raw_pairs: which of a RAW file and its JPEG stays.
 
     Raises:
         UsageError: a rule that does not exist.
@@ -63,6 +65,7 @@ class ResolveOptions:
     decisions: Decisions = field(default_factory=Decisions)
     verifier: str = ""
     against: str = ""
+    raw_pairs: RawPairs = RawPairs.KEEP
 
     def __post_init__(self) -> None:
         parse_preferences(self.prefer)
@@ -117,6 +120,8 @@ class Resolution:
         census: which blobs are names of one object, or protected.
         options: as they were given.
         pairs: candidates verified. pairs_passed_over: decided by somebody earlier, not verified.
+        raw_pairs_passed_over: with a RAW file, not verified.
+        shots: a RAW file and its JPEG, how many. shots_halved: of which one goes.
         relations: relation to the number of pairs.
         seconds: stage to wall time.
     """
@@ -130,6 +135,9 @@ class Resolution:
     options: ResolveOptions
     pairs: int
     pairs_passed_over: int
+    raw_pairs_passed_over: int
+    shots: int
+    shots_halved: int
     relations: Mapping[str, int]
     seconds: Mapping[str, float]
 
@@ -223,7 +231,8 @@ def resolve(
         ids, part = _ordered(pool, images, judge)
         return likely_keeper(ids, part, verdicts, judge, constraints)
 
-    linked = _Linking(constraints, listener)
+    raw_images = RawImages(catalog, last_id)
+    linked = _Linking(constraints, raw_images, listener)
     needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, catalog.record, stays_of)
     links = linked.links(needed, verdicts)
     verified = time.monotonic()
@@ -247,6 +256,12 @@ def resolve(
                 ResolveProgress("grouping", done, len(links), linked.relations, len(groups))
             )
     keeper_of, group_of = _outcome(groups, last_id)
+    shots = Shots(catalog, tuple(census.named_raw), raw_images)
+    halved = 0
+    if options.raw_pairs is not RawPairs.KEEP:
+        halved = shots.groups(
+            options.raw_pairs, groups, keeper_of, group_of, verdicts, constraints, ahead
+        )
     groups += _exact_groups(catalog, census, keeper_of, group_of, len(groups))
     return Resolution(
         groups=tuple(groups),
@@ -258,6 +273,9 @@ def resolve(
         options=options,
         pairs=linked.pairs,
         pairs_passed_over=linked.passed_over,
+        raw_pairs_passed_over=linked.raw_passed_over,
+        shots=len(shots.found),
+        shots_halved=halved,
         relations=dict(sorted(linked.relations.items())),
         seconds=_seconds(searched, verified - started, time.monotonic() - verified),
     )
@@ -286,17 +304,23 @@ def _seconds(
 class _Linking:
     """Verifies candidates and notes which are copies: 17 bytes a link."""
 
-    def __init__(self, constraints: Constraints, listener: ResolveListener) -> None:
+    def __init__(
+        self, constraints: Constraints, raw_images: RawImages, listener: ResolveListener
+    ) -> None:
         self._constraints = constraints
+        self._raw_images = raw_images
         self._listener = listener
         self.relations: Counter[str] = Counter()
         self.pairs = 0
         self.passed_over = 0
+        self.raw_passed_over = 0
 
     def undecided(self, candidates: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
-        """Those that nobody said are not the same."""
+        """Those that nobody said are not the same, and that are no RAW files."""
         for pair in candidates:
-            if self._constraints.are_apart(pair.low_id, pair.high_id):
+            if pair.low_id in self._raw_images or pair.high_id in self._raw_images:
+                self.raw_passed_over += 1
+            elif self._constraints.are_apart(pair.low_id, pair.high_id):
                 self.passed_over += 1
             else:
                 yield pair

@@ -29,6 +29,8 @@ class Summary:
         kept: why blobs stay, to how many. deleted: relation to how many blobs.
         pairs: candidates verified. pairs_passed_over: decided by somebody earlier.
         pairs_by_relation: of those verified.
+        raw: `pairs_passed_over` for one of them is a RAW file; `shots` of which there are a RAW
+            file and a JPEG, and `halved`, those of which one goes.
         seconds: stage to wall time.
         verification: what the verdicts worked out in this run have cost; see `Effort`.
         options: prefer, protect, the reference index and the number of decisions.
@@ -50,6 +52,7 @@ class Summary:
     pairs: int
     pairs_passed_over: int
     pairs_by_relation: Mapping[str, int]
+    raw: Mapping[str, int]
     seconds: Mapping[str, float]
     verification: Mapping[str, Any]
     options: Mapping[str, Any]
@@ -120,6 +123,11 @@ class SummaryCounts:
             pairs=resolution.pairs,
             pairs_passed_over=resolution.pairs_passed_over,
             pairs_by_relation=dict(resolution.relations),
+            raw={
+                "pairs_passed_over": resolution.raw_pairs_passed_over,
+                "shots": resolution.shots,
+                "halved": resolution.shots_halved,
+            },
             seconds={
                 stage: round(spent, 3)
                 for stage, spent in (*resolution.seconds.items(), ("write", seconds_writing))
@@ -129,6 +137,7 @@ class SummaryCounts:
                 "prefer": list(options.prefer),
                 "protect": list(options.protect),
                 "against": options.against,
+                "raw_pairs": options.raw_pairs.value,
                 "decisions": len(options.decisions),
             },
             versions={"dedup": _own_version(), "verifier": options.verifier},

@@ -11,12 +11,28 @@ IMAGE_SUFFIXES = frozenset(
         *("heic", "heif", "hif", "avif"),
     )
 )
+# What cameras write beside them, or instead.
+RAW_SUFFIXES = frozenset(
+    (
+        *("dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "orf", "rw2", "rwl"),
+        *("raf", "pef", "srw", "3fr", "fff", "iiq", "mrw", "x3f", "erf", "kdc", "dcr", "mos"),
+    )
+)
 
 
 def looks_like_image(name: str) -> bool:
     """Whether a listing takes this name for an image: by its suffix, in either case."""
+    return _suffix(name) in IMAGE_SUFFIXES or looks_like_raw(name)
+
+
+def looks_like_raw(name: str) -> bool:
+    """Whether this is how cameras name RAW files: by its suffix, in either case."""
+    return _suffix(name) in RAW_SUFFIXES
+
+
+def _suffix(name: str) -> str:
     _, dot, suffix = name.rpartition(".")
-    return bool(dot) and suffix.lower() in IMAGE_SUFFIXES
+    return suffix.lower() if dot else ""
 
 
 @dataclass(frozen=True, slots=True)

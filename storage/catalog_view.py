@@ -14,6 +14,9 @@ class CatalogView(Protocol):
     def blobs(self) -> Iterator[BlobEntry]:
         """All blobs; `BlobEntry.holder` says whose they are."""
 
+    def blob(self, uri: str) -> BlobEntry | None:
+        """What is known of one URI."""
+
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs whose content is this image."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import lmdb
 
+from storage.durable import make_folders, sync_path
 from storage.errors import IndexStorageError, NotAnIndex
 from storage.faults import damaged, storage_faults
 from storage.whole import can_be_read
@@ -22,6 +23,8 @@ from storage.whole import can_be_read
 # The file grows as it fills; the map is only address space. Smaller ones are for processes with a
 # limit on that.
 MAP_SIZES = (1 << 40, 1 << 38, 1 << 36, 1 << 34, 1 << 32, 1 << 30)
+# To make an empty file; the next opening has a map of its own size.
+_LEAST_MAP = 1 << 20
 MAX_DATABASES = 32
 MAX_READERS = 512
 # 64 bytes a reader, and a head.
@@ -97,7 +100,9 @@ def _open_new(path: Path, is_writable: bool, is_whole_required: bool) -> lmdb.En
     data = path / "data.mdb"
     with storage_faults(path):
         if is_writable:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folders(path)
+            if not data.exists():
+                _make_data_file(data)
         elif not data.is_file():
             raise NotAnIndex(f"There is no catalog in {path}.", "Make one with `dedup index`.")
         environment = _map(path, is_writable)
@@ -109,6 +114,24 @@ def _open_new(path: Path, is_writable: bool, is_whole_required: bool) -> lmdb.En
         if is_writable:
             environment.reader_check()
         return environment
+
+
+def _make_data_file(data: Path) -> None:
+    """An empty environment under a name of its own, which takes its name when it is on the disk.
+
+    LMDB makes the file under its own name, syncs neither its head nor its name, and takes a file
+    without a head for a damaged one: a loss of power could leave that, or take away a file that
+    much had been committed to.
+    """
+    new = data.with_name(".data.mdb.new")
+    new.unlink(missing_ok=True)
+    try:
+        lmdb.open(str(new), map_size=_LEAST_MAP, subdir=False, lock=False).close()
+        sync_path(new)
+        new.replace(data)
+        sync_path(data.parent)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _map(path: Path, is_writable: bool) -> lmdb.Environment:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage.actions import Properties
+from storage.durable import sync_path
 from storage.errors import ActRefused
 
 # Attributes in these namespaces are the system's business (labels, capabilities) and may not be
@@ -72,9 +73,9 @@ def copy_file(source: Path, target: Path, properties: Properties) -> None:
 
 
 def move_without_replacing(source: Path, target: Path) -> None:
-    """Rename, but never over something.
+    """Rename, but never over something. The new name is on the disk before the old one goes.
 
-    A kill in between leaves both names, of one file.
+    A kill in between, or a loss of power, leaves both names, of one file.
 
     Raises:
         FileExistsError: the target is there.
@@ -92,16 +93,8 @@ def move_without_replacing(source: Path, target: Path) -> None:
             raise FileExistsError(errno.EEXIST, "exists", str(target)) from error
         source.rename(target)
     else:
+        sync_path(target.parent)
         source.unlink()
-
-
-def sync_folder(path: Path) -> None:
-    """What was renamed in this folder stays so after a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _attributes(path: Path) -> dict[str, str]:

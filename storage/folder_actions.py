@@ -11,6 +11,7 @@ from pathlib import Path
 
 from storage.actions import Action, BlobState, LinkKind, Properties
 from storage.blob import Blob
+from storage.durable import make_folders, sync_path
 from storage.errors import (
     ActRefused,
     BlobChanged,
@@ -24,7 +25,6 @@ from storage.file_properties import (
     copy_file,
     move_without_replacing,
     read_properties,
-    sync_folder,
     write_properties,
 )
 from storage.folder import FolderSource
@@ -101,7 +101,7 @@ class FolderActions:
         """Moves the file, unless the target is on another device."""
         source, new = Path(state.uri), Path(target)
         with _faults(state.uri):
-            new.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(new.parent)
             # Asked first: of a target that exists, the system says so even on another device.
             if source.stat().st_dev != new.parent.stat().st_dev:
                 return False
@@ -120,7 +120,9 @@ class FolderActions:
                 # It was written to between the check and the move: it goes back.
                 move_without_replacing(new, source)
                 raise _changed(state.uri)
-            _sync_both(source.parent, new.parent)
+            # A file system that renames has the new name on the disk only now.
+            sync_path(new.parent)
+            sync_path(source.parent)
         return True
 
     def copy(self, state: BlobState, target: str) -> BlobState:
@@ -129,7 +131,7 @@ class FolderActions:
         partial = _beside(new, _PART)
         properties = state.properties
         with _faults(state.uri):
-            new.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(new.parent)
             copy_file(source, partial, properties or read_properties(source))
             self._require(state.uri, state.etag)
             try:
@@ -137,7 +139,7 @@ class FolderActions:
             except FileExistsError as error:
                 partial.unlink()
                 raise BlobConflict(f"{target} exists already.", "Move it away.") from error
-            sync_folder(new.parent)
+            sync_path(new.parent)
             copied = self.stat(target)
         if copied is None:
             raise BlobVanished(f"{target} was removed as soon as it was written.")
@@ -170,7 +172,7 @@ class FolderActions:
                     backup.replace(path)
                     raise _changed(state.uri)
                 backup.unlink()
-            sync_folder(path.parent)
+            sync_path(path.parent)
 
     def unlink(self, uri: str, keeper: str, digest: bytes, properties: Properties) -> None:
         """Copies the keeper's bytes over the link."""
@@ -183,14 +185,14 @@ class FolderActions:
                     write_properties(path, properties)
                     return
                 raise BlobConflict(f"{uri} is another file now.", "Nothing was changed.")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             copy_file(source, partial, properties)
             copied = self.stat(str(partial))
             if copied is None or self.digest(copied) != digest:
                 partial.unlink(missing_ok=True)
                 raise _changed(keeper)
             partial.replace(path)
-            sync_folder(path.parent)
+            sync_path(path.parent)
 
     def keeps_deleted(self, uri: str) -> bool:
         """No: a file that is removed is gone."""
@@ -207,7 +209,7 @@ class FolderActions:
                 move_without_replacing(doomed, path)
             except FileExistsError as error:
                 raise BlobConflict(f"{uri} exists again.", f"Its file is {doomed}.") from error
-            sync_folder(path.parent)
+            sync_path(path.parent)
         return True
 
     def set_properties(self, uri: str, wanted: Properties) -> None:
@@ -222,7 +224,7 @@ class FolderActions:
     def prepare_quarantine(self, place: str) -> None:
         """Makes the folder."""
         with _faults(place):
-            Path(place).mkdir(parents=True, exist_ok=True)
+            make_folders(Path(place))
 
     def settle(self, uri: str) -> None:
         """Removes the names of `_beside`."""
@@ -256,7 +258,7 @@ class FolderActions:
                 move_without_replacing(doomed, path)
                 raise _changed(state.uri)
             doomed.unlink()
-            sync_folder(path.parent)
+            sync_path(path.parent)
 
     def _require(self, uri: str, etag: str) -> None:
         blob: Blob | None = self._source.stat(uri)
@@ -301,12 +303,6 @@ def _make_link(path: Path, target: Path, kind: LinkKind) -> None:
                 "Use --link symbolic.",
             ) from error
     temporary.replace(path)
-
-
-def _sync_both(first: Path, second: Path) -> None:
-    sync_folder(first)
-    if second != first:
-        sync_folder(second)
 
 
 def _changed(uri: str) -> BlobChanged:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from storage.durable import make_folders, sync_path
 from storage.errors import IndexLocked, IndexMismatch, NotAnIndex
 from storage.faults import damaged, storage_faults
 from storage.parameters import SCHEMA_VERSION
@@ -51,7 +52,7 @@ class IndexDirectory:
                 return cls.open(path)
             if path.exists() and not path.is_dir():
                 raise NotAnIndex(f"{path} is a file.", "Name a directory with --index DIR.")
-            path.mkdir(parents=True, exist_ok=True)
+            make_folders(path)
             others = [
                 entry.name for entry in path.iterdir() if not entry.name.startswith(f".{MARKER}.")
             ]
@@ -173,25 +174,17 @@ class IndexDirectory:
             IndexStorageError: full, read-only or faulty.
         """
         with storage_faults(self.path):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(target.parent)
             _remove_abandoned(target)
             temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_TEMPORARY}")
             try:
                 yield temporary
-                _sync(temporary)
+                sync_path(temporary)
                 temporary.replace(target)
-                _sync(target.parent)
+                sync_path(target.parent)
             finally:
                 with suppress(FileNotFoundError):
                     temporary.unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(target: Path) -> None:

@@ -79,6 +79,13 @@ class JointCatalog:
             elif other is not None and other.image_id <= self.ids.reference_last:
                 yield self._foreign(other)
 
+    def blob(self, uri: str) -> BlobEntry | None:
+        """What is known of one URI, in either index."""
+        own, other = self._index.blob(uri), self._reference.blob(uri)
+        if own is not None:
+            return self._own(own, is_in_both=other is not None)
+        return None if other is None else self._foreign(other)
+
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs of the index that hold this image, then those of the reference index."""
         own, reference = self.ids.to_own(image_id), self.ids.to_reference(image_id)

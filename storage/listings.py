@@ -117,14 +117,16 @@ def begin_listings(
     """Make place for the listings of a run; those that it carries on, by source.
 
     Args:
-        wanted: one for each source of the run.
-        oldest: listings begun before are not carried on by anybody.
+        wanted: one for each source of the run, begun now.
+        oldest: listings begun before are not carried on by anybody; nor are those begun later than
+            now, of which a clock that was put back does not tell how old they are.
     """
     by_source = {listing.source: listing for listing in wanted}
     carried_on: dict[str, Listing] = {}
     for old in _heads(txn, databases):
         new = by_source.get(old.source)
-        if new is not None and old.scope == new.scope and old.begun_at >= oldest:
+        is_timely = new is not None and oldest <= old.begun_at <= new.begun_at
+        if new is not None and old.scope == new.scope and is_timely:
             carried_on[old.source] = old
         elif old.begun_at < oldest or any(_overlap(old.source, one.source) for one in wanted):
             drop_listing(txn, databases, old.source)

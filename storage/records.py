@@ -72,8 +72,9 @@ class ImageRecord:
     Attributes:
         digest: SHA-256 of the bytes of the file, 32 bytes.
         byte_size: size of the file.
-        format: Pillow's name of the format found in the bytes ("JPEG", "PNG", "HEIF" …).
-        width, height: pixels of the full image, after EXIF orientation.
+        format: Pillow's name of the format found in the bytes ("JPEG", "PNG", "HEIF" …), or "RAW".
+        width, height: pixels of the full image, after EXIF orientation; of a RAW file, of the
+            preview in it.
         orientation: the EXIF orientation that was applied, 1..8.
         hash64, hash256: wavelet hashes, 8 and 32 bytes, bits packed most significant first.
         texture: share of 16×16 tiles of the preview with more than noise in them, 0..1.

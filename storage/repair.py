@@ -11,11 +11,13 @@ processes that tell how far they have come, and what one of them died of is left
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from storage.catalog import Catalog, CatalogBatch, IndexedBlob, UnreadableBlob
 from storage.check import check_catalog, is_verdict
 from storage.codec import LayoutError, decode_entry, encode_number
 from storage.databases import Transaction
+from storage.durable import sync_path
 from storage.errors import DedupError, IndexStorageError
 from storage.records import BlobEntry, BlobStatus, ImageFeatures
 from storage.soundness import damage_of
@@ -83,15 +86,23 @@ def repair_catalog(path: Path) -> RepairReport:
         shutil.rmtree(new, ignore_errors=True)
         report = _carried_over(path, new)
         _require_sound(path, new)
-        old = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        old = _unused(path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"))
         path.rename(old)
+        sync_path(path.parent)
         report.old = str(old)
     else:
         # Killed between the two renames.
         _require_sound(path, new)
         report = RepairReport()
     new.rename(path)
+    sync_path(path.parent)
     return report
+
+
+def _unused(path: Path) -> Path:
+    """This name, or one like it that nothing has: a clock may tell the same time twice."""
+    names = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(name for name in chain((path,), names) if not os.path.lexists(name))
 
 
 def _require_sound(path: Path, new: Path) -> None:
@@ -172,7 +183,7 @@ def _process(work: Work, old: Path, new: Path, start: int, step: int) -> Iterato
 
 def _guarded(work: Work, old: Path, new: Path, start: int, step: int, pipe: Connection) -> None:
     try:
-        with _Damaged(old) as source, _New(new, is_writable=True) as target:
+        with _Damaged(old) as source, _opened_new(new) as target:
             for told in work(source, target, start, step):
                 pipe.send(told)
     except _CannotWrite as error:
@@ -199,6 +210,13 @@ class _New(Catalog):
                 yield txn
         except IndexStorageError as error:
             raise _CannotWrite(error.message) from error
+
+
+def _opened_new(path: Path) -> _New:
+    try:
+        return _New(path, is_writable=True)
+    except IndexStorageError as error:
+        raise _CannotWrite(error.message) from error
 
 
 Work = Callable[[_Damaged, _New, int, int], Iterator[_Progress]]

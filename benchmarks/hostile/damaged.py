@@ -18,8 +18,10 @@ import skimage
 from PIL import Image
 
 from benchmarks.hostile.mutations import MUTATIONS
+from benchmarks.hostile.raws import make_dng
 from benchmarks.hostile.variants import CODED, oriented
 from benchmarks.memory import MemoryWatch
+from indexer.raw import can_read_raw
 from storage.catalog import Catalog
 from storage.index_directory import IndexDirectory
 from storage.records import BlobStatus
@@ -84,14 +86,14 @@ class Outcome:
         return [name for name, holds in checks.items() if not holds]
 
 
-def fill(folder: Path, files: int, seed: int) -> None:
+def fill(folder: Path, files: int, seed: int, only: str = "") -> None:
     """Write that many damaged files, the same ones for the same seed.
 
     Their names say what they were and how they were damaged: 000123-jpeg-cmyk-spliced.jpg.
     """
     random = Random(seed)
     sound = _sound()
-    kinds, damages = sorted(sound), list(MUTATIONS)
+    kinds, damages = sorted(kind for kind in sound if kind.startswith(only)), list(MUTATIONS)
     for number in range(files):
         kind, damage = kinds[number % len(kinds)], random.choice(damages)
         content = random.choice(sound[kind])
@@ -102,15 +104,17 @@ def fill(folder: Path, files: int, seed: int) -> None:
         path.write_bytes(MUTATIONS[damage](content, other, random))
 
 
-def measure(files: int, folder: Path, *, seed: int, timeout: float) -> Outcome:
+def measure(files: int, folder: Path, *, seed: int, timeout: float, only: str = "") -> Outcome:
     """Damage, index and look at the result.
 
     Args:
         folder: for pictures and index.
         timeout: seconds that one image may take.
+        only: what the kinds of files begin with that are damaged; "" for all. RAW files are among
+            them where rawpy is installed.
     """
     pictures, index = folder / "pictures", folder / "index"
-    fill(pictures, files, seed)
+    fill(pictures, files, seed, only)
     outcome = Outcome(files=files)
     started = time.monotonic()
     command = ["index", str(pictures), "--index", str(index), "--json"]
@@ -183,4 +187,6 @@ def _sound() -> dict[str, list[bytes]]:
             found[kind].append(variant(picture))
         for kind in ("jpeg", "heic", "avif", "tiff"):
             found[f"{kind}-turned"].append(oriented(kind, 6, picture))
+        if can_read_raw():
+            found["dng"].append(make_dng(picture))
     return dict(found)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.hostile.stages STAGE FOLDER
 
-FOLDER has `pictures`, and gets `index` and `lists`. Prints "ready" when everything is imported and
-the work begins.
+FOLDER has `pictures`, and gets `index`, `lists` and `quarantine`. Prints "ready" when everything is
+imported and the work begins.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ import skimage
 from PIL import Image
 
 from benchmarks.soak.child import ColourEmbedder
+from cli.apply import run as run_apply
 from cli.config import Settings
 from cli.resolve import run as run_resolve
+from cli.undo import run as run_undo
 from indexer.index_pass import IndexOptions, index
 from indexer.run_report import IndexProgress
 from search.index_files import IndexFiles
@@ -102,17 +104,36 @@ def do_repair(folder: Path) -> None:
         repair_catalog(directory.catalog_path)
 
 
+def do_quarantine(folder: Path) -> None:
+    settings = Settings(
+        index=folder / "index", quarantine=str(folder / "quarantine"), json=True, quiet=True
+    )
+    delete_list = folder / "lists" / "delete.csv"
+    with redirect_stdout(StringIO()):
+        run_apply(delete_list, "quarantine", settings, yes=True, needs_undo=True, journal_path=None)
+
+
+def do_undo(folder: Path) -> None:
+    (journal,) = (folder / "lists").glob("apply-*.jsonl")
+    with redirect_stdout(StringIO()):
+        run_undo(journal, Settings(json=True, quiet=True))
+
+
 STAGES: Mapping[str, Callable[[Path], None]] = {
     "index": do_index,
     "resolve": do_resolve,
     "rebuild": do_rebuild,
     "repair": do_repair,
+    "quarantine": do_quarantine,
+    "undo": do_undo,
 }
 
 
 def result_of(stage: str, folder: Path) -> str:
     """What a stage has made, as text that is the same for the same result."""
     directory = IndexDirectory.open(folder / "index")
+    if stage in ("quarantine", "undo"):
+        return _whereabouts(folder)
     if stage == "resolve":
         written = [(folder / "lists" / name).read_bytes() for name in _LISTS]
         # The lists name files by their whole path, which is another one for each run.
@@ -126,10 +147,27 @@ def result_of(stage: str, folder: Path) -> str:
         return catalog.content_fingerprint()
 
 
+def _whereabouts(folder: Path) -> str:
+    """Which picture is where, whatever the run of the quarantine is called."""
+    found = []
+    for top in ("pictures", "quarantine"):
+        for path in sorted((folder / top).rglob("*")):
+            if path.is_file():
+                place = path.relative_to(folder / top).parts[top == "quarantine" :]
+                content = sha256(path.read_bytes()).hexdigest()
+                found.append(f"{top}/{'/'.join(place)} {content} {path.stat().st_mtime_ns}")
+    return "\n".join(found)
+
+
+def command(stage: str, folder: Path) -> list[str]:
+    """What does the stage in a process of its own."""
+    return [sys.executable, "-m", "benchmarks.hostile.stages", stage, str(folder)]
+
+
 def start(stage: str, folder: Path) -> subprocess.Popen[str]:
     """A process that is about to do it; it has said that it is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.hostile.stages", stage, str(folder)],
+        command(stage, folder),
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

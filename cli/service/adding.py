@@ -14,6 +14,7 @@ from pathlib import Path
 from indexer.embedders.base import Embedder
 from indexer.index_pass import IndexOptions, index
 from indexer.run_report import IndexProgress
+from storage.durable import make_folders, sync_path
 from storage.errors import DedupError, IndexStorageError
 from storage.faults import storage_faults
 from storage.index_directory import IndexDirectory
@@ -55,7 +56,7 @@ class UploadFolder:
         with storage_faults(self._folder):
             if target.exists():
                 return str(target)
-            folder.mkdir(exist_ok=True)
+            make_folders(folder)
             temporary = folder / f".{name}.{secrets.token_hex(4)}.tmp"
             try:
                 with temporary.open("xb") as file:
@@ -66,11 +67,7 @@ class UploadFolder:
             finally:
                 with suppress(FileNotFoundError):
                     temporary.unlink()
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_path(folder)
         return str(target)
 
 

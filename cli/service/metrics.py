@@ -62,7 +62,7 @@ class Metrics:
 
         images.set_function(lambda: of_snapshot("images"))
         number.set_function(lambda: of_snapshot("number"))
-        age.set_function(lambda: time.time() - of_snapshot("taken_at"))
+        age.set_function(lambda: time.monotonic() - of_snapshot("taken"))
         failing.set_function(lambda: float(bool(snapshots.last_failure)))
 
     def text(self) -> bytes:

@@ -27,7 +27,7 @@ class Snapshot:
 
     Attributes:
         number: counts from 1 since the service was started.
-        taken_at: seconds since the epoch.
+        taken_at: seconds since the epoch. taken: the same moment on the monotonic clock.
         catalog: as it was then.
         images: in the catalog and in the indexes.
         seconds: that it took.
@@ -35,6 +35,7 @@ class Snapshot:
 
     number: int
     taken_at: float
+    taken: float
     catalog: Catalog
     answering: Answering
     images: int
@@ -138,6 +139,7 @@ class Snapshots:
             return Snapshot(
                 number=number,
                 taken_at=time.time(),
+                taken=started,
                 catalog=catalog,
                 answering=Answering(catalog, indexes, options),
                 images=len(indexes.image_ids),

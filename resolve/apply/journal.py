@@ -2,7 +2,9 @@
 
 One JSON object a line, ASCII. The first says what the run is; each other one that something of a
 blob begins or ended. Lines are added and synced before the store is touched, and after. A kill can
-cut off the last line: what it announced had not begun, and the line is taken off.
+cut off the last line, and a loss of power leave holes in the lines that were added last: what they
+announced had not begun, and they are taken off. `append` tells of each line which addition it
+belongs to, and how many lines of that follow it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -22,6 +24,7 @@ from typing import Any, Self
 
 from resolve.apply.steps import Act
 from storage.azure_address import redact
+from storage.durable import sync_path
 from storage.errors import IndexLocked, IndexStorageError, UsageError
 
 LAYOUT = 1
@@ -82,13 +85,16 @@ class Journal:
         self._descriptor = descriptor
         self._states: dict[str, State] = {}
         self._offsets: dict[str, int] = {}
+        self._append_number = 0
         found = self._read()
         if found is None:
             if header is None:
                 raise UsageError(f"{path} is no journal of dedup apply: it is empty.", _REMEDY)
             found = header
             self._append([{"journal": LAYOUT, **asdict(header)}])
-            _sync_folder(path.parent)
+        with _faults(path):
+            # Each time: who made the file may have been killed before its name was on the disk.
+            sync_path(path.parent)
         self.header = found
 
     @classmethod
@@ -207,12 +213,15 @@ class Journal:
             os.close(descriptor)
             raise
 
-    def _append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _append(self, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
             return
         with _faults(self.path):
             start = os.lseek(self._descriptor, 0, os.SEEK_END)
-            lines = [json.dumps(row).encode() + b"\n" for row in rows]
+            lines = [
+                json.dumps(row | self._place(row, len(rows) - number)).encode() + b"\n"
+                for number, row in enumerate(rows, 1)
+            ]
             content = b"".join(lines)
             try:
                 written = 0
@@ -223,24 +232,33 @@ class Journal:
                 # A full disk: half a line must not be followed by another.
                 os.ftruncate(self._descriptor, start)
                 raise
+        self._append_number += 1
         for row, line in zip(rows, lines, strict=True):
             self._take(row, start)
             start += len(line)
 
+    def _place(self, row: Mapping[str, Any], left: int) -> dict[str, list[int]]:
+        # Not of the first line, whose keys earlier versions know.
+        return {"append": [self._append_number, left]} if "state" in row else {}
+
     def _read(self) -> Header | None:
         header: Header | None = None
         offset = 0
+        last: tuple[int, int] | None = _NOTHING
         with _faults(self.path), os.fdopen(os.dup(self._descriptor), "rb") as file:
             for line in file:
-                if not line.endswith(b"\n"):
+                is_hole = b"\0" in line and last is not None and _are_of_one(file, last)
+                if is_hole or not line.endswith(b"\n"):
                     os.ftruncate(self._descriptor, offset)
                     break
                 row = _parsed(self.path, line)
+                last = _append_of(row)
                 if header is None:
-                    header = _header(self.path, row)
+                    header, last = _header(self.path, row), _HEADER
                 else:
                     self._take(row, offset)
                 offset += len(line)
+        self._append_number = last[0] + 1 if last is not None else 0
         return header
 
     def _take(self, row: Mapping[str, Any], offset: int) -> None:
@@ -268,6 +286,8 @@ class Journal:
         return bytes(line)
 
 
+# As `_append_of` would say it.
+_NOTHING, _HEADER = (-1, 0), (0, 0)
 _REMEDY = "Name a journal that `dedup apply --yes` wrote: it says where at its end."
 
 
@@ -279,6 +299,32 @@ def _parsed(path: Path, line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise _damaged(path)
     return row
+
+
+def _append_of(row: dict[str, Any]) -> tuple[int, int] | None:
+    """Which addition a line is of, and how many of its lines follow; None for one of before that
+    was told. Taken out of the row."""
+    found = row.pop("append", None)
+    if not isinstance(found, list) or [type(each) for each in found] != [int, int]:
+        return None
+    return found[0], found[1]
+
+
+def _are_of_one(lines: Iterable[bytes], last: tuple[int, int]) -> bool:
+    """Whether all these are of one addition: that which `last` is not the end of, or the next.
+
+    Only what was added last may have holes: all before it was synced.
+    """
+    number, left = last
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        append = _append_of(row) if isinstance(row, dict) else None
+        if append is None or append[0] != (number if left else number + 1):
+            return False
+    return True
 
 
 def _parsed_act(path: Path, line: bytes) -> Act:
@@ -308,14 +354,6 @@ def _damaged(path: Path) -> UsageError:
         f"The journal {path} is damaged: a line of it is not what was written there.",
         "Restore it from a backup; the blobs are where the lines before it say.",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -118,11 +118,14 @@ def parts_folder(parts: Parts, out: Path) -> Iterator[str]:
             ):
                 whole.update(digest)
         name = FOLDER + whole.hexdigest()
-        if not (out / name).exists():
-            temporary.rename(out / name)
+        if (out / name).exists():
+            # Of the same content once; a loss of power may have left files without any.
+            (out / name).rename(temporary.with_name(f"{temporary.name}.old"))
+        temporary.rename(out / name)
         yield name
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in (temporary, temporary.with_name(f"{temporary.name}.old")):
+            shutil.rmtree(left, ignore_errors=True)
     remove_folders(out, but=name)
 
 

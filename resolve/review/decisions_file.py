@@ -1,7 +1,8 @@
 """decisions.jsonl as the review writes it: a line is on the disk before the page says "saved".
 
-Lines are added at the end. Undoing takes the lines of the last entry out again, in a new file that
-takes the old one's place; what others wrote stays as it is, letter by letter.
+Lines are added at the end, and undoing takes the lines of the last entry out again, each in a new
+file that takes the old one's place: half a line would be an error for every later resolve. What
+others wrote stays as it is, letter by letter.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from resolve.decisions import Decisions, read_decisions
+from storage.durable import sync_path
 from storage.errors import IndexLocked, IndexStorageError
 
 BY = "dedup review"
@@ -152,21 +155,11 @@ class DecisionsFile:
             return []
 
     def _append(self, lines: bytes) -> None:
-        with self.path.open("a+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    # Written by hand, without an end to the last line.
-                    lines = b"\n" + lines
-            try:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                # Half a line would be an error for every later resolve.
-                os.truncate(self.path, size)
-                raise
+        content = b"".join(self._lines())
+        if content and not content.endswith(b"\n"):
+            # Written by hand, without an end to the last line.
+            content += b"\n"
+        self._replace(content + lines)
 
     def _replace(self, content: bytes) -> None:
         temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
@@ -174,8 +167,11 @@ class DecisionsFile:
             with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
+                with suppress(FileNotFoundError):
+                    shutil.copymode(self.path, temporary)
                 os.fsync(file.fileno())
             temporary.replace(self.path)
+            sync_path(self.path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 

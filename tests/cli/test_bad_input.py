@@ -150,6 +150,27 @@ def test_an_index_on_a_read_only_disk(indexed: IndexedGallery, tmp_path: Path) -
     outcome.must_fail(ExitCode.STORAGE, str(disk))
 
 
+@pytest.mark.skipif(not _may_mount(), reason="this user may not mount a file system")
+def test_an_index_that_may_only_be_read_is_resolved_and_asked_and_not_written(
+    own_index: IndexedGallery, tmp_path: Path
+) -> None:
+    index, out = own_index.index, tmp_path / "lists"
+    before = {path: path.read_bytes() for path in index.rglob("*") if path.is_file()}
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    prefix = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, str(index)]
+
+    def run(*arguments: str | Path) -> Outcome:
+        return dedup_process([*arguments, "--index", index], cwd=tmp_path, prefix=prefix)
+
+    resolved = run("resolve", "--out", out).must_succeed()
+    assert "Verdicts will not be stored" in resolved.err
+    assert len(read_csv(out / "delete.csv")) > 0
+    run("query", own_index.folder / "coffee-half.jpg").must_succeed()
+    run("info", "--check").must_succeed()
+    run("repair").must_fail(ExitCode.STORAGE, "cannot be written to")
+    assert {path: path.read_bytes() for path in index.rglob("*") if path.is_file()} == before
+
+
 def test_lists_on_a_read_only_disk(own_index: IndexedGallery, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cli.config import SETTING_NAMES, Settings, load_settings
-from cli.setting_values import MATCHERS, RUNTIMES, STRICTNESSES, Choice
+from cli.setting_values import MATCHERS, RAW_PAIRS, RUNTIMES, STRICTNESSES, Choice
 from indexer.embedders.registry import RUNTIMES as KNOWN_RUNTIMES
+from resolve.raw_pairs import RawPairs
 from storage.errors import UsageError
 from verify.calibration import Strictness
 from verify.matchers.registry import MATCHER_NAMES
@@ -59,6 +60,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "event_queue": "https://a.queue.core.windows.net/q", "change_feed": "true", "port": "8080",
             "host": "::1", "api_keys": "keys.txt", "source": "/photos", "uploads": "/uploads",
             "rate": "5", "quiet": "true", "max_upload_megabytes": "8", "refresh": "2",
+            "raw_pairs": "jpeg", "engine": "ray", "address": "head:10001",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})
@@ -146,6 +148,7 @@ def test_the_connection_string_is_no_setting_of_ours(tmp_path: Path) -> None:
 def test_the_allowed_values_are_those_that_the_parts_know() -> None:
     assert set(RUNTIMES) == set(KNOWN_RUNTIMES)
     assert set(MATCHERS) == set(MATCHER_NAMES)
+    assert set(RAW_PAIRS) == {which.value for which in RawPairs}
     assert set(STRICTNESSES) == {strictness.value for strictness in Strictness}
 
 

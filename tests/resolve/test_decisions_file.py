@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolve.decisions import read_decisions
@@ -51,6 +51,7 @@ def test_undo_takes_back_one_entry_at_a_time_and_says_where(tmp_path: Path) -> N
         assert not file.can_undo
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["keep", "apart", "undo"]), max_size=12), st.booleans())
 def test_undo_leaves_the_lines_of_others_letter_by_letter(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], ends_its_line: bool

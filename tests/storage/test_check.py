@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -21,6 +23,7 @@ from storage.repair import repair_catalog
 from storage.whole import can_be_read
 from tests.storage.images import image_of
 
+ROOT = Path(__file__).parents[2]
 PAGE = 4096
 IMAGES = 150
 
@@ -213,10 +216,47 @@ def test_an_image_that_is_removed_takes_its_sums_with_it(copy: Path):
     assert check_catalog(copy).is_sound
 
 
+def test_a_clock_that_tells_the_same_time_twice_costs_no_damaged_catalog(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("storage.repair.time.strftime", lambda _: "20261025-023000")
+    kept = [repair_catalog(copy).old for _ in range(3)]
+    assert len(set(kept)) == 3
+    assert all((Path(old) / "data.mdb").is_file() for old in kept)
+
+
 def test_a_repair_killed_between_its_two_last_steps_is_finished(copy: Path):
     before = fingerprint(copy)
     copy.rename(copy.with_name(copy.name + ".repaired"))
     repair_catalog(copy)
+    assert fingerprint(copy) == before
+
+
+REPAIR_WITHIN = """
+import resource, sys
+from pathlib import Path
+from storage.errors import IndexStorageError
+from storage.repair import repair_catalog
+# No file may be longer: a full disk, as far as writing goes.
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    repair_catalog(Path(sys.argv[1]))
+except IndexStorageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("share", [0.001, 0.2, 0.6])
+def test_a_repair_on_a_full_disk_ends_and_takes_nothing_for_damage(copy: Path, share: float):
+    before = fingerprint(copy)
+    content = (copy / "data.mdb").read_bytes()
+    command = [sys.executable, "-c", REPAIR_WITHIN, str(copy), str(int(len(content) * share))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "is full" in done.stdout
+    assert "Free some space" in done.stdout
+    assert (copy / "data.mdb").read_bytes() == content
+    report = repair_catalog(copy)
+    assert (report.images, report.lost_images, report.verdicts) == (IMAGES, 0, 9)
     assert fingerprint(copy) == before
 
 

@@ -47,6 +47,13 @@ def test_a_page_kept_again_replaces_the_first(catalog):
     assert len(catalog.listed_names([PHOTOS])) == 1
 
 
+def test_a_listing_that_a_clock_since_put_back_says_is_yet_to_come_is_not_carried_on(catalog):
+    catalog.begin_listings([Listing(PHOTOS, "all", 500.0)], oldest=0.0)
+    keep(catalog, page(1, ["a"]))
+    assert catalog.begin_listings([Listing(PHOTOS, "all", 400.0)], oldest=0.0) == {}
+    assert list(catalog.listed_pages(PHOTOS)) == []
+
+
 @given(st.lists(st.text(), max_size=50))
 def test_every_name_of_every_page_is_found(names):
     found = kept_names(iter([page(1, names[:20]), page(2, names[20:])]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,50 @@ def test_cut_off_anywhere_it_holds_what_was_written_before(path):
             journal.begin([act("/c.jpg")])
         with Journal.open(path) as journal:
             assert journal.act("/c.jpg") == act("/c.jpg")
+
+
+def torn(path: Path, at: int, size: int) -> None:
+    """A stretch of the file is zeros: it was given its length, and the content was lost."""
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + bytes(size) + content[at + size :])
+
+
+def test_holes_in_what_was_added_last_are_what_a_loss_of_power_left_and_had_not_begun(path):
+    written(path)
+    start = path.stat().st_size
+    with Journal.open(path) as journal:
+        journal.begin([act(f"/late {n}.jpg") for n in range(5)])
+    whole = path.read_bytes()
+    for at in range(start, len(whole) - 300, 97):
+        path.write_bytes(whole)
+        torn(path, at, 300)
+        with Journal.open(path) as journal:
+            assert journal.state("/a.jpg") is State.DONE
+            lines_before = whole[start:at].count(b"\n")
+            assert journal.count(State.BEGUN) == 1 + lines_before
+            journal.begin([act("/new.jpg")])
+        with Journal.open(path) as journal:
+            assert journal.state("/new.jpg") is State.BEGUN
+
+
+def test_holes_in_what_was_added_before_are_damage(path):
+    written(path)
+    at = path.read_bytes().index(b'"/a.jpg"')
+    torn(path, at, 4)
+    with pytest.raises(UsageError, match="damaged"):
+        Journal.open(path)
+
+
+def test_what_an_earlier_version_wrote_is_read_and_added_to(path):
+    written(path)
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        line.pop("append", None)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with Journal.open(path) as journal:
+        journal.note(State.DONE, {"/b\udcff ü.jpg": ""})
+    with Journal.open(path) as journal:
+        assert journal.count(State.DONE) == 2
 
 
 def test_a_damaged_line_is_an_error(path):
