@@ -28,6 +28,9 @@ QuietOption = Annotated[
     bool | None,
     typer.Option("--quiet", "-q", help="Show no progress and no summary, only what goes wrong."),
 ]
+SilentOption = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Show no progress, only the result.")
+]
 AccountUrlOption = Annotated[
     str | None,
     typer.Option(
