@@ -78,15 +78,17 @@ def run(settings: Settings) -> None:
                 f"Port {settings.port} of this machine cannot be used ({error.strerror or error}).",
                 "Name another with --port, or leave it out.",
             ) from error
-        if settings.json:
-            print_json(ReviewAddress(server.url, review.groups, review.saved_to))
-            sys.stdout.flush()
-        else:
-            groups, saved_to = plural(review.groups, "group"), printable(str(review.saved_to))
-            print(f"{groups}; decisions go to {saved_to}")
-            print(f"open {server.url}", flush=True)
-            print("The address is a key: give it to nobody. Ctrl-C ends the review.", flush=True)
         try:
+            if settings.json:
+                print_json(ReviewAddress(server.url, review.groups, review.saved_to))
+                sys.stdout.flush()
+            else:
+                groups, saved_to = plural(review.groups, "group"), printable(str(review.saved_to))
+                print(f"{groups}; decisions go to {saved_to}")
+                print(f"open {server.url}")
+                print(
+                    "The address is a key: give it to nobody. Ctrl-C ends the review.", flush=True
+                )
             server.serve_forever()
         except KeyboardInterrupt:
             if not settings.json:

@@ -180,14 +180,14 @@ def run(settings: Settings) -> None:
             service = Service(settings, keys)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{socket.getsockname()[1]}"
-        if settings.json:
-            print_json(ServiceAddress(url, made_up or None))
-            sys.stdout.flush()
-        else:
-            print(f"serving {url}")
-            if made_up:
-                print(f"X-API-Key: {made_up}")
-            print("Ctrl-C ends it.", flush=True)
         # How it is meant to end: requests under way have been answered.
         with suppress(KeyboardInterrupt):
+            if settings.json:
+                print_json(ServiceAddress(url, made_up or None))
+                sys.stdout.flush()
+            else:
+                print(f"serving {url}")
+                if made_up:
+                    print(f"X-API-Key: {made_up}")
+                print("Ctrl-C ends it.", flush=True)
             serve_forever(service, socket)

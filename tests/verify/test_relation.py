@@ -82,7 +82,7 @@ def test_what_was_cropped_is_said_from_the_side_that_lost_it(verifier: Verifier)
     full = indexed(photograph(NAME), quality=92)
     part = indexed(EDITS["crop 0.5"](photograph(NAME), np.random.default_rng(0)), quality=92)
     assert verifier.verify(full, part).reason == "shows 50 % of the frame"
-    assert verifier.verify(part, full).reason == "the other shows 50 % of its frame"
+    assert verifier.verify(part, full).reason == "one shows 50 % of the other's frame"
 
 
 def test_a_grey_picture_saved_again_is_not_called_adjusted(verifier: Verifier) -> None:
