@@ -22,7 +22,7 @@ from storage.records import F32
 # Up to so many queries are searched for like this.
 MOST = 64
 _GROWTH = 4
-_MOST_NEAREST = 2048
+_FEWEST_NEAREST, _MOST_NEAREST = 16, 2048
 
 Rescore = Callable[[F32, I64, I64], tuple[F32, Flags]]
 
@@ -66,7 +66,7 @@ class FewQueries:
         nearness = np.take_along_axis(products, probes, axis=1)
         # Of lists given, FAISS looks at so many; always the same number, whoever else is searching.
         self._by_product.nprobe = lists
-        open_rows, k = np.arange(len(queries)), max(nominees, 1)
+        open_rows, k = np.arange(len(queries)), max(nominees, _FEWEST_NEAREST)
         most = max(k, min(2 * reach.cap, _MOST_NEAREST))
         is_cut = np.zeros(len(queries), bool)
         parts: list[tuple[I64, I64, F32]] = []
