@@ -32,6 +32,7 @@ class Match:
     Attributes:
         digest: SHA-256 of the content, hex.
         uris: the blobs that hold this image.
+        width, height: of the image, upright, pixels.
         hamming: distance of the 64-bit wavelet hashes, over the eight orientations.
         similarity: model name to cosine similarity.
         relation: the verdict; "" when not verified.
@@ -66,7 +67,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """A query and its neighbours, verified copies first."""
+    """A query and its neighbours, verified copies first.
+
+    Attributes:
+        query: as it was given, without secrets.
+        width, height: of its image, upright, pixels.
+        matches: the neighbours.
+    """
 
     query: str
     width: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cli.config import Settings
 from cli.output import bytes_text, plural, print_json, printable
 from cli.progress import Display
+from cli.results import Applied, Undone
 from storage.actions import Action
 from storage.errors import SourceUnavailable
 
@@ -81,21 +82,21 @@ def print_summary(
     cost = None if price is None else cost_per_month(report.bytes_acted, price)
     if settings.json:
         print_json(
-            {
-                "action": action,
-                "dry_run": journal is None,
-                "rows": report.rows,
-                "acted": report.acted,
-                "acted_before": report.acted_before,
-                "bytes": report.bytes_acted,
-                "cost_per_month": None if cost is None else round(cost, 6),
-                "price_per_gb": price,
-                "skipped": dict(report.skipped.most_common()),
-                "failed": report.failed,
-                "examples": report.examples,
-                "failures": report.failures,
-                "journal": None if journal is None else journal.path,
-            }
+            Applied(
+                action=action,
+                dry_run=journal is None,
+                rows=report.rows,
+                acted=report.acted,
+                acted_before=report.acted_before,
+                bytes=report.bytes_acted,
+                cost_per_month=None if cost is None else round(cost, 6),
+                price_per_gb=price,
+                skipped=dict(report.skipped.most_common()),
+                failed=report.failed,
+                examples=report.examples,
+                failures=report.failures,
+                journal=None if journal is None else journal.path,
+            )
         )
         return
     words = _WOULD if journal is None else _DID
@@ -129,14 +130,14 @@ def print_undone(report: UndoReport, settings: Settings, journal: Journal) -> No
     """Counts that add up."""
     if settings.json:
         print_json(
-            {
-                "action": journal.header.action,
-                "undone": report.undone,
-                "undone_before": report.undone_before,
-                "bytes": report.bytes_undone,
-                "failed": report.failed,
-                "examples": report.examples,
-            }
+            Undone(
+                action=Action(journal.header.action),
+                undone=report.undone,
+                undone_before=report.undone_before,
+                bytes=report.bytes_undone,
+                failed=report.failed,
+                examples=report.examples,
+            )
         )
         return
     before = f", {report.undone_before:,} before" if report.undone_before else ""

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from storage.errors import IndexStorageError
 
 if TYPE_CHECKING:
-    from storage.check import CheckReport
+    from cli.results import IndexCheck
     from storage.index_directory import IndexDirectory
-
-
-@dataclass(frozen=True, slots=True)
-class IndexCheck:
-    """What a check has found.
-
-    Attributes:
-        catalog: of the catalog.
-        search: model to what is wrong with its search index.
-    """
-
-    catalog: CheckReport
-    search: dict[str, str]
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing was found."""
-        return self.catalog.is_sound and not self.search
 
 
 def check_index(directory: IndexDirectory) -> IndexCheck:
@@ -37,6 +18,7 @@ def check_index(directory: IndexDirectory) -> IndexCheck:
         IndexLocked: one does.
         IndexStorageError: the directory cannot be read.
     """
+    from cli.results import IndexCheck
     from search.check import unusable_files
     from storage.catalog import Catalog
     from storage.check import check_catalog

@@ -6,7 +6,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -54,13 +54,34 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, what to do about it, and the exit code it stands for."""
+    """What one check found.
+
+    Attributes:
+        subject: what was looked at.
+        health: how it came out.
+        detail: in words.
+        remedy: what to do about it; empty when there is nothing to do.
+        exit_code: that it stands for.
+    """
 
     subject: str
     health: Health
     detail: str
     remedy: str = ""
     exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What `dedup doctor` found.
+
+    Attributes:
+        ready: whether nothing failed.
+        findings: in the order of the checks.
+    """
+
+    ready: bool
+    findings: Sequence[Finding]
 
 
 def all_checks(locations: list[str], settings: Settings) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def _command(
 
 def run(locations: list[str], settings: Settings) -> int:
     """Run every check and print it as it comes; the exit code is that of the first that failed."""
-    from cli.checkup import Health, all_checks
+    from cli.checkup import Checkup, Health, all_checks
     from cli.output import print_json
 
     code = 0
@@ -56,7 +56,7 @@ def run(locations: list[str], settings: Settings) -> int:
         if not settings.json:
             print(f"{finding.health.value:<8}{finding.subject:<14}{finding.detail}")
             if finding.remedy:
-                print(f"{'':22}→ {finding.remedy}")
+                print(f"{'':22}→ {finding.remedy}", flush=True)
     if settings.json:
-        print_json({"ready": code == 0, "findings": findings})
+        print_json(Checkup(code == 0, findings))
     return code

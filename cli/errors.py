@@ -17,6 +17,23 @@ def one_line(error: DedupError) -> str:
     return f"dedup: {redact(' '.join(str(error).split()))}"
 
 
+# What Ctrl-C leaves behind, and how to go on.
+_STOPPED = {
+    "index": "What was read is kept: the same command carries on from there.",
+    "resolve": "The lists are as they were, and pairs that were verified are not verified again: "
+    "the same command carries on.",
+    "apply": "What was done stands in the journal beside the list: the same command does the rest, "
+    "`dedup undo` takes it back.",
+    "undo": "What came back stays: the same command brings back the rest.",
+    "repair": "No picture was touched: run the same command again.",
+}
+
+
+def stopped(command: str | None) -> str:
+    """The line for a command that Ctrl-C has ended."""
+    return f"dedup: stopped. {_STOPPED.get(command or '', 'Nothing was changed.')}"
+
+
 def print_error(error: DedupError) -> None:
     """Write the line to standard error."""
     print(one_line(error), file=sys.stderr)
@@ -34,7 +51,7 @@ class DedupGroup(TyperGroup):
             print_error(error)
             ctx.exit(int(error.exit_code))
         except KeyboardInterrupt:
-            print("dedup: stopped; run the same command again to carry on", file=sys.stderr)
+            print(stopped(ctx.invoked_subcommand), file=sys.stderr)
             ctx.exit(int(ExitCode.INTERRUPTED))
         except BrokenPipeError:
             # The reader (`| head`) has what it wanted. Without this, Python would complain again

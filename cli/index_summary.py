@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.options import option_text
 from cli.output import bytes_text, plural, printable, seconds_text
 from cli.progress import Display
 
@@ -90,6 +91,8 @@ def print_summary(report: IndexReport, index: Path) -> None:
     print(f"peak memory {bytes_text(report.peak_memory_bytes)}")
     if report.worker_restarts:
         print(f"{plural(report.worker_restarts, 'decoder')} crashed or hung and started again")
+    if report.images:
+        print(f"To find the copies: dedup resolve{option_text('--index', index, 'index')}")
 
 
 def traffic_text(report: IndexReport) -> str:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.checking import check_index, print_check, require_sound
 from cli.config import Settings
-from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
+from cli.options import ConfigOption, IndexOption, JsonOption, SilentOption, settings_from
 
 if TYPE_CHECKING:
+    from cli.progress import Step
+    from cli.results import Information
+    from storage.index_directory import IndexDirectory
     from storage.runs import Run
 
 EXAMPLE = "Example:\n\n\b\n  dedup info --index big-index"
@@ -29,10 +33,11 @@ def _command(
         bool, typer.Option("--check", help="Read all of it and say what is damaged.")
     ] = False,
     json: JsonOption = None,
+    quiet: SilentOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show what an index holds: blobs, images, models, sizes, health, and its last run."""
-    run(settings_from(config, index=index, json=json), is_checked=check)
+    run(settings_from(config, index=index, json=json, quiet=quiet), is_checked=check)
 
 
 def run(settings: Settings, *, is_checked: bool = False) -> None:
@@ -45,59 +50,69 @@ def run(settings: Settings, *, is_checked: bool = False) -> None:
         IndexDirectoryError: it is no index, cannot be read, or is damaged.
     """
     from cli.output import print_json
+    from cli.progress import steps
+    from cli.results import Damaged
     from storage.index_directory import IndexDirectory
 
-    check = None
-    if is_checked:
-        directory = IndexDirectory.open(settings.index)
-        check = check_index(directory)
-        if not check.is_sound:
-            if settings.json:
-                print_json({"check": check})
-            else:
-                print_check(check)
-            require_sound(directory, check)
-    information = describe_index(settings.index)
+    directory = IndexDirectory.open(settings.index)
+    check, information = None, None
+    with steps("info", settings) as step:
+        if is_checked:
+            step("reading all of the index")
+            check = check_index(directory)
+        if check is None or check.is_sound:
+            information = describe_index(directory, step)
+    if check is not None and not check.is_sound:
+        if settings.json:
+            print_json(Damaged(check))
+        else:
+            print_check(check)
+        require_sound(directory, check)
+    assert information is not None
     if settings.json:
-        print_json(information if check is None else information | {"check": check})
+        print_json(replace(information, check=check))
         return
     _print(information)
     if check is not None:
         print_check(check)
 
 
-def describe_index(path: Path) -> dict[str, Any]:
-    """Everything `dedup info` says, as plain data.
+def describe_index(directory: IndexDirectory, step: Step) -> Information:
+    """Everything `dedup info` says.
+
+    Args:
+        step: is told what comes next.
 
     Raises:
-        IndexDirectoryError: it is no index, or cannot be read.
+        IndexDirectoryError: it cannot be read.
     """
+    from cli.results import Information
     from search.index_set import IndexSet
     from search.options import SearchOptions
     from storage.catalog import Catalog
-    from storage.index_directory import IndexDirectory
     from storage.records import BlobStatus
 
-    directory = IndexDirectory.open(path)
     with Catalog.open_reader(directory.catalog_path) as catalog:
         parameters = catalog.parameters()
         counts = catalog.blob_counts
+        step("counting blobs")
         sources: Counter[str] = Counter(entry.source for entry in catalog.blobs())
         runs = list(catalog.runs())
-        return {
-            "index": str(directory.path.resolve()),
-            "blobs": sum(counts.values()),
-            "indexed": counts.get(BlobStatus.INDEXED, 0),
-            "unreadable": counts.get(BlobStatus.UNREADABLE, 0),
-            "images": catalog.image_count,
-            "removed_images": catalog.removals,
-            "sources": dict(sorted(sources.items())),
-            "parameters": parameters,
-            "search": IndexSet.open(directory, catalog, SearchOptions()).describe(),
-            "catalog_bytes": _disk_use(directory.catalog_path),
-            "search_bytes": _disk_use(directory.faiss_path),
-            "last_run": runs[-1] if runs else None,
-        }
+        step("opening the search indexes")
+        return Information(
+            index=directory.path.resolve(),
+            blobs=sum(counts.values()),
+            indexed=counts.get(BlobStatus.INDEXED, 0),
+            unreadable=counts.get(BlobStatus.UNREADABLE, 0),
+            images=catalog.image_count,
+            removed_images=catalog.removals,
+            sources=dict(sorted(sources.items())),
+            parameters=parameters,
+            search=IndexSet.open(directory, catalog, SearchOptions()).describe(),
+            catalog_bytes=_disk_use(directory.catalog_path),
+            search_bytes=_disk_use(directory.faiss_path),
+            last_run=runs[-1] if runs else None,
+        )
 
 
 def _disk_use(folder: Path) -> int:
@@ -107,18 +122,18 @@ def _disk_use(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
-def _print(information: dict[str, Any]) -> None:
+def _print(information: Information) -> None:
     from cli.output import bytes_text, printable
 
-    print(f"index       {printable(information['index'])}")
+    print(f"index       {printable(str(information.index))}")
     print(
-        f"blobs       {information['blobs']:,}: {information['indexed']:,} indexed, "
-        f"{information['unreadable']:,} unreadable"
+        f"blobs       {information.blobs:,}: {information.indexed:,} indexed, "
+        f"{information.unreadable:,} unreadable"
     )
-    print(f"images      {information['images']:,} different contents")
-    for source, count in information["sources"].items():
+    print(f"images      {information.images:,} different contents")
+    for source, count in information.sources.items():
         print(f"source      {printable(source)}  ({count:,} blobs)")
-    parameters = information["parameters"]
+    parameters = information.parameters
     if parameters is None:
         print("models      none yet: nothing has been indexed")
     else:
@@ -128,13 +143,13 @@ def _print(information: dict[str, Any]) -> None:
                 f"{model.runtime}, weights {model.fingerprint[:12]}"
             )
         print(f"previews    {parameters.preview_size} px")
-    for line in information["search"]:
+    for line in information.search:
         print(f"search      {line}")
     print(
-        f"on disk     {bytes_text(information['catalog_bytes'])} catalog, "
-        f"{bytes_text(information['search_bytes'])} search indexes"
+        f"on disk     {bytes_text(information.catalog_bytes)} catalog, "
+        f"{bytes_text(information.search_bytes)} search indexes"
     )
-    run = information["last_run"]
+    run = information.last_run
     print(f"last run    {'none' if run is None else _run_text(run)}")
 
 

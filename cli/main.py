@@ -20,6 +20,7 @@ from cli import (
     repair,
     resolve,
     review,
+    schema,
     serve,
     stats,
     undo,
@@ -93,6 +94,7 @@ repair.register(app)
 stats.register(app)
 doctor.register(app)
 models.register(app)
+schema.register(app)
 
 
 def main() -> None:

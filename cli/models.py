@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption, settings_from
+from cli.options import ConfigOption, JsonOption, SilentOption, settings_from
 
 EXAMPLE = "Examples:\n\n\b\n  dedup models\n  dedup models fetch clip:ViT-B-32/laion2b_s34b_b79k"
 LIST_EXAMPLE = "Example:\n\n\b\n  dedup models list --json"
@@ -69,6 +69,8 @@ def _fetch(
         Path | None,
         typer.Option("--to", metavar="PATH", help="Where to copy them. Default: only the cache"),
     ] = None,
+    json: JsonOption = None,
+    quiet: SilentOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Download the weights of a model or matcher now, for a machine that will be offline.
@@ -76,18 +78,33 @@ def _fetch(
     Prints where they are. With --to, an embedding model becomes that file, or a file in that
     folder; a matcher's files go into that folder.
     """
+    from cli.output import print_json
+    from cli.progress import steps
+    from cli.results import Fetched
+
+    settings = settings_from(config, json=json, quiet=quiet)
+    with steps("fetch", settings) as step:
+        step(f"looking for the weights of {name}, downloading them if need be")
+        files = _fetched(name, to)
+    if settings.json:
+        print_json(Fetched(name, files))
+    elif not files:
+        print(f"{name} needs no weights.")
+    for path in [] if settings.json else files:
+        print(path)
+
+
+def _fetched(name: str, to: Path | None) -> list[Path]:
     from indexer.embedders.registry import fetch_model
     from verify.matchers.registry import MATCHER_NAMES
     from verify.matchers.weights import WEIGHTS, obtain_weights
 
-    settings_from(config)
     if name not in MATCHER_NAMES:
-        print(fetch_model(name, to))
-    elif name not in WEIGHTS:
-        print(f"{name} needs no weights.")
-    else:
-        for path in obtain_weights(name).values():
-            print(path if to is None else _copied(path, to))
+        return [fetch_model(name, to)]
+    if name not in WEIGHTS:
+        return []
+    paths = obtain_weights(name).values()
+    return [path if to is None else _copied(path, to) for path in paths]
 
 
 def _copied(path: Path, folder: Path) -> Path:

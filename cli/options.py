@@ -6,6 +6,7 @@ Every option defaults to None, "not given", so that the environment and dedup.to
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ JsonOption = Annotated[
 QuietOption = Annotated[
     bool | None,
     typer.Option("--quiet", "-q", help="Show no progress and no summary, only what goes wrong."),
+]
+SilentOption = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Show no progress, only the result.")
 ]
 AccountUrlOption = Annotated[
     str | None,
@@ -85,6 +89,12 @@ StrictnessOption = Annotated[
         help="How sure a verdict must be: safe, balanced or loose. Default: safe",
     ),
 ]
+
+
+def option_text(option: str, value: Path, setting: str) -> str:
+    """An option as it is to be typed, after a space; nothing when the value is the default."""
+    is_default = value == getattr(Settings(), setting)
+    return "" if is_default else f" {option} {shlex.quote(str(value))}"
 
 
 def settings_from(config: Path | None, **flags: object) -> Settings:

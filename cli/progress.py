@@ -6,6 +6,7 @@ All of it goes to standard error, so that standard output holds nothing but the 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,6 +72,17 @@ class Display:
             line = f"{self._title}: {done:,}{of}, {words}{', ' if eta else ''}{eta}"
             print(line, file=self._stream, flush=True)
 
+    def show(self, words: str) -> None:
+        """Show what is being done where nothing can be counted."""
+        if self._bar is not None:
+            self._bar.update(self._task, words=words)
+            return
+        now = self._clock()
+        if now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            spent = seconds_text(now - self._started)
+            print(f"{self._title}: {words}, {spent} so far", file=self._stream, flush=True)
+
     def _eta(self, done: int, total: int | None) -> str:
         if done < self._done_before:
             # Another stage: how fast the one before went says nothing of it.
@@ -90,3 +102,49 @@ def display(title: str, settings: Settings) -> Iterator[Display | None]:
         return
     with Display(title, sys.stderr).shown() as shown:
         yield shown
+
+
+Step = Callable[[str], None]
+
+
+@contextmanager
+def steps(title: str, settings: Settings) -> Iterator[Step]:
+    """For a command that cannot tell how far it is: call what is given with what comes next.
+
+    On a terminal the step and the time so far are shown; elsewhere a line tells of a step that
+    takes longer than a few seconds, as often as `Display` would.
+    """
+    with display(title, settings) as shown:
+        if shown is None:
+            yield lambda words: None
+            return
+        teller = _Teller(shown)
+        try:
+            yield teller.step
+        finally:
+            teller.end()
+
+
+class _Teller:
+    """Repeats the words of the current step, for a display that shows only what it is told."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+        self._words = ""
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._repeat, name="progress", daemon=True)
+        self._thread.start()
+
+    def step(self, words: str) -> None:
+        """From now on it is at this."""
+        self._words = words
+        self._shown.show(words)
+
+    def end(self) -> None:
+        """Say no more."""
+        self._is_over.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        while not self._is_over.wait(SECONDS_BETWEEN_LINES):
+            self._shown.show(self._words)

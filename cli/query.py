@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
+    SilentOption,
     StrictnessOption,
     settings_from,
 )
@@ -55,6 +57,7 @@ def _command(
     account_url: AccountUrlOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
+    quiet: SilentOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show the images of the index that are most like this one: verified copies first."""
@@ -68,6 +71,7 @@ def _command(
         account_url=account_url,
         device=device,
         json=json,
+        quiet=quiet,
     )
     raise typer.Exit(run(image, settings))
 
@@ -83,7 +87,9 @@ def run(locations: list[str], settings: Settings) -> int:
     """
     from cli.errors import one_line, print_error
     from cli.output import print_json
+    from cli.progress import steps
     from cli.query_image import QueryEngine
+    from cli.results import Unanswered
     from storage.azure_address import redact
     from storage.errors import DedupError, ExitCode, ModelError, UsageError
 
@@ -91,16 +97,20 @@ def run(locations: list[str], settings: Settings) -> int:
         raise UsageError("Standard input (-) was given twice.", "Give it once.")
     code = ExitCode.OK
     answers: list[object] = []
-    with QueryEngine(settings) as engine:
+    with ExitStack() as stack:
+        with steps("query", settings) as step:
+            step("opening the search indexes")
+            engine = stack.enter_context(QueryEngine(settings))
         for location in locations:
             try:
-                answer = engine.answer(location)
+                with steps("query", settings) as step:
+                    answer = engine.answer(location, step)
             except ModelError:
                 raise
             except DedupError as error:
                 code = code or error.exit_code
                 print_error(error)
-                answers.append({"query": redact(location), "error": one_line(error), "matches": []})
+                answers.append(Unanswered(redact(location), one_line(error)))
                 continue
             answers.append(answer)
             if not settings.json:

@@ -11,6 +11,7 @@ from types import TracebackType
 from cli.answering import Answering, Match, QueryAnswer, embedded
 from cli.config import Settings
 from cli.loading import decode_limits, load_embedders_of, load_verifier, source_options
+from cli.progress import Step
 from indexer.embedders.base import Embedder
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractOptions, extract
@@ -78,13 +79,17 @@ class QueryEngine:
             raise IndexMismatch("The image has left the index since.", "Ask again.")
         return decode_preview(self._catalog.preview(number))
 
-    def answer(self, location: str) -> QueryAnswer:
+    def answer(self, location: str, step: Step = lambda words: None) -> QueryAnswer:
         """The neighbours of the image at that location.
+
+        Args:
+            step: is told what comes next.
 
         Raises:
             ImageInputError: it cannot be read or is no image.
             SourceNotFound, CredentialsError, SourceError: as its source raises them.
         """
+        step("reading the image")
         content = read_query(location, self._settings)
         options = query_options(self._settings, self._parameters)
         try:
@@ -94,9 +99,12 @@ class QueryEngine:
                 f"{_shown(location)} cannot be used as an image: {error.reason.rstrip('.')}.",
                 "Give an image that is whole, in one of the usual formats.",
             ) from error
+        step("loading the model")
+        embedders = self._embedders
         verifier = self._verifier if self._settings.verify else None
+        step("looking for copies")
         return self._answering.answer(
-            redact(location), image, embedded(image, self._embedders), self._settings.top, verifier
+            redact(location), image, embedded(image, embedders), self._settings.top, verifier
         )
 
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from cli.config import Settings
-from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
+from cli.options import ConfigOption, IndexOption, JsonOption, SilentOption, settings_from
 
 if TYPE_CHECKING:
+    from cli.results import Repair
     from storage.repair import RepairReport
 
 EXAMPLE = "Example:\n\n\b\n  dedup info --check --index big-index\n  dedup repair --index big-index"
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What was done.
-
-    Attributes:
-        catalog: what was carried over into a new catalog; None when the catalog was sound.
-        search: models whose search index was damaged; it is built anew when it is needed.
-    """
-
-    catalog: RepairReport | None
-    search: list[str]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +21,16 @@ def register(app: typer.Typer) -> None:
 
 
 def _command(
-    index: IndexOption = None, json: JsonOption = None, config: ConfigOption = None
+    index: IndexOption = None,
+    json: JsonOption = None,
+    quiet: SilentOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Keep what is sound of a damaged index; what is not, the next `dedup index` reads again.
 
     The damaged catalog stays beside the new one, to be removed by hand. No picture is touched.
     """
-    run(settings_from(config, index=index, json=json))
+    run(settings_from(config, index=index, json=json, quiet=quiet))
 
 
 def run(settings: Settings) -> None:
@@ -50,6 +40,8 @@ def run(settings: Settings) -> None:
         IndexDirectoryError: it is no index, another process uses it, or nothing can be saved.
     """
     from cli.output import print_json
+    from cli.progress import steps
+    from cli.results import Repair
     from search.check import drop_unusable_files
     from storage.catalog import Catalog
     from storage.check import check_catalog
@@ -57,11 +49,14 @@ def run(settings: Settings) -> None:
     from storage.repair import repair_catalog
 
     directory = IndexDirectory.open(settings.index)
-    with directory.write_lock():
+    with directory.write_lock(), steps("repair", settings) as step:
         carried: RepairReport | None = None
         is_there = directory.catalog_path.exists()
+        step("reading all of the index")
         if not is_there or not check_catalog(directory.catalog_path).is_sound:
+            step("carrying over what is sound")
             carried = repair_catalog(directory.catalog_path)
+        step("looking at the search indexes")
         with Catalog.open_reader(directory.catalog_path) as catalog:
             dropped = drop_unusable_files(directory, catalog)
             sources = sorted({entry.source for entry in catalog.blobs()})

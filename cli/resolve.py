@@ -166,9 +166,7 @@ def run(settings: Settings) -> None:
     if settings.json:
         print_json(done.summary)
     elif not settings.quiet:
-        print_summary(
-            done.summary, settings.out, done.report, effort=done.effort, capped=done.capped
-        )
+        print_summary(done.summary, settings, done.report, effort=done.effort, capped=done.capped)
 
 
 def resolved(settings: Settings) -> Resolved:

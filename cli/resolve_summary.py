@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.config import Settings
+from cli.options import option_text
 from cli.output import bytes_text, plural, printable, seconds_text
 from cli.progress import Display
 
@@ -35,9 +38,9 @@ class ResolveDisplay:
 
 
 def print_summary(
-    summary: Summary, out: Path, report: Path, *, effort: Effort, capped: int
+    summary: Summary, settings: Settings, report: Path, *, effort: Effort, capped: int
 ) -> None:
-    """Counts that add up, and where the lists are."""
+    """Counts that add up, where the lists are, and what one may want to do with them."""
     print(
         f"{plural(summary.blobs, 'file')}: {summary.keep:,} to keep, {summary.delete:,} to delete, "
         f"{summary.unreadable:,} unreadable"
@@ -48,10 +51,11 @@ def print_summary(
     if relations:
         print(f"to delete: {relations}; that frees {bytes_text(summary.bytes_to_free)}")
     print(
-        f"{plural(summary.groups, 'group')} of copies, "
-        f"{plural(summary.images, 'different image')}, "
-        f"{plural(summary.pairs, 'pair')} verified ({effort.verdicts:,} verdicts were new)"
+        f"{plural(summary.groups, 'group')} of copies among "
+        f"{plural(summary.images, 'different image')}, {plural(summary.pairs, 'pair')} compared"
     )
+    if summary.options["decisions"]:
+        print(f"{plural(summary.options['decisions'], 'decision')} of yours obeyed")
     if summary.options["against"]:
         print(
             f"{plural(summary.reference_keepers, 'group')} with a keeper of the reference index "
@@ -75,8 +79,25 @@ def print_summary(
             f"new verdicts: {effort.verdicts_per_second:,.1f} pairs/s, "
             f"{effort.cpu_ms_per_verdict:.1f} ms of CPU time a pair: {_stages_text(effort)}"
         )
-    print(f"lists in {printable(str(out))}, to look at: {printable(str(report))}")
-    print("Nothing was deleted.")
+    print(f"Nothing was deleted. The lists are in {printable(str(settings.out))}. From here:")
+    for what, how in _next_steps(summary, settings, report):
+        print(f"  {what:<15}{printable(how)}")
+
+
+def _next_steps(summary: Summary, settings: Settings, report: Path) -> list[tuple[str, str]]:
+    """What one may do, and the command; options only where they are not the default."""
+    from resolve.lists import DELETE
+
+    if not summary.delete:
+        return [("look at it", str(report))]
+    index = option_text("--index", settings.index, "index")
+    lists = option_text("--lists", settings.out, "out")
+    deletes = shlex.quote(str(settings.out / DELETE))
+    return [
+        ("look at it", str(report)),
+        ("decide", f"dedup review{lists}{index}"),
+        ("see what to do", f"dedup apply {deletes} --action quarantine{index} --quarantine FOLDER"),
+    ]
 
 
 def _stages_text(effort: Effort) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from cli.options import (
     ConfigOption,
     DeviceOption,
     IndexOption,
+    JsonOption,
     MatcherOption,
     RateOption,
     StrictnessOption,
@@ -106,6 +109,7 @@ def _command(
     account_url: AccountUrlOption = None,
     max_requests_per_second: RateOption = None,
     device: DeviceOption = None,
+    json: JsonOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Answer other systems over HTTP: queries, "have we this already?", adding, groups, lists.
@@ -134,6 +138,7 @@ def _command(
         account_url=account_url,
         max_requests_per_second=max_requests_per_second,
         device=device,
+        json=json,
     )
     run(settings)
 
@@ -144,6 +149,9 @@ def run(settings: Settings) -> None:
     Raises:
         DedupError: the index, a source, a model, the keys or the port cannot be used.
     """
+    from cli.output import print_json
+    from cli.progress import steps
+    from cli.results import ServiceAddress
     from storage.errors import ModelError, UsageError
 
     try:
@@ -167,10 +175,19 @@ def run(settings: Settings) -> None:
         )
     # Before the models are loaded: a port that is taken is said at once.
     with listen(settings.host, settings.port) as socket:
-        service = Service(settings, keys)
-        address = f"[{settings.host}]" if ":" in settings.host else settings.host
-        print(f"serving http://{address}:{socket.getsockname()[1]}")
-        if made_up:
-            print(f"X-API-Key: {made_up}")
-        print("Ctrl-C ends it.", flush=True)
-        serve_forever(service, socket)
+        with steps("serve", settings) as step:
+            step("opening the search indexes and the models")
+            service = Service(settings, keys)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{socket.getsockname()[1]}"
+        # How it is meant to end: requests under way have been answered.
+        with suppress(KeyboardInterrupt):
+            if settings.json:
+                print_json(ServiceAddress(url, made_up or None))
+                sys.stdout.flush()
+            else:
+                print(f"serving {url}")
+                if made_up:
+                    print(f"X-API-Key: {made_up}")
+                print("Ctrl-C ends it.", flush=True)
+            serve_forever(service, socket)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.config import Settings
-from cli.options import ConfigOption, IndexOption, JsonOption, settings_from
+from cli.options import ConfigOption, IndexOption, JsonOption, SilentOption, settings_from
 
 if TYPE_CHECKING:
     from resolve.collection import Collection
@@ -31,10 +31,11 @@ def _command(
         typer.Option("--plot", metavar="FILE", help="Draw it too: a .png or an .svg file."),
     ] = None,
     json: JsonOption = None,
+    quiet: SilentOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Show sizes, formats, duplicates over time and, as a picture, a map of the embeddings."""
-    run(settings_from(config, index=index, out=lists, json=json), plot)
+    run(settings_from(config, index=index, out=lists, json=json, quiet=quiet), plot)
 
 
 def run(settings: Settings, plot: Path | None) -> None:
@@ -44,35 +45,45 @@ def run(settings: Settings, plot: Path | None) -> None:
         DedupError: the index or the lists cannot be read, or the file cannot be written.
     """
     from cli.output import print_json
+    from cli.progress import steps
     from resolve.collection import describe_collection
     from storage.catalog import Catalog
-    from storage.errors import ModelError, UsageError
+    from storage.errors import UsageError
     from storage.index_directory import IndexDirectory
 
     if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"{plot} is neither a .png nor an .svg file.", "Name one with --plot.")
-    with Catalog.open_reader(IndexDirectory.open(settings.index).catalog_path) as catalog:
+    directory = IndexDirectory.open(settings.index)
+    with steps("stats", settings) as step, Catalog.open_reader(directory.catalog_path) as catalog:
+        step("counting")
         found = describe_collection(catalog, settings.out)
-    if plot is not None:
-        try:
-            from cli.stats_plot import draw
-        except ModuleNotFoundError as error:
-            raise ModelError(
-                f"--plot needs the package {error.name}, which is not installed.",
-                "Install it with pip install 'dedup[plot]'.",
-            ) from error
-        try:
-            draw(found, plot)
-        except OSError as error:
-            raise UsageError(
-                f"{plot} cannot be written ({error.strerror or error}).", "Check the path."
-            ) from error
+        if plot is not None:
+            step("drawing")
+            _draw(found, plot)
     if settings.json:
         print_json(found)
     else:
         _print(found)
         if plot is not None:
             print(f"drawn in {plot}")
+
+
+def _draw(found: Collection, plot: Path) -> None:
+    from storage.errors import ModelError, UsageError
+
+    try:
+        from cli.stats_plot import draw
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"--plot needs the package {error.name}, which is not installed.",
+            "Install it with pip install 'dedup[plot]'.",
+        ) from error
+    try:
+        draw(found, plot)
+    except OSError as error:
+        raise UsageError(
+            f"{plot} cannot be written ({error.strerror or error}).", "Check the path."
+        ) from error
 
 
 def _print(found: Collection) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cli.config import Settings
 from cli.errors import print_error
 from cli.output import as_plain, bytes_text, plural, seconds_text
+from cli.results import WatchLook
 
 if TYPE_CHECKING:
     from indexer.run_report import IndexReport
@@ -88,8 +89,8 @@ class WatchDisplay:
     def on_report(self, report: IndexReport, reason: str) -> None:
         """What the look brought."""
         if self._is_json:
-            said = {"at": _now(), "reason": reason, **as_plain(report)}
-            print(json.dumps(said), flush=True)
+            look = WatchLook(**as_plain(report), at=_now(), reason=reason)
+            print(json.dumps(as_plain(look)), flush=True)
             return
         counts = (
             (report.new_images, "new"),

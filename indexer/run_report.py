@@ -84,15 +84,24 @@ class IndexReport:
     """What a run did.
 
     Attributes:
-        listed … removed: as in `RunCounts`.
+        listed: blobs the sources named; the sum of unchanged, excluded, older, new_images, aliased,
+            unreadable and vanished.
+        unchanged: known with this ETag, not read. excluded: left out by --include and --exclude.
+        older: left out by --since. left_known: of those left out, how many stay in the index.
+        left_changed: of these, how many have changed since they were read.
+        new_images: read, and the first with their content. aliased: their content was known.
+        unread: of the aliased, how many are known by size and MD5, and were not read.
+        unreadable: refused, damaged, or not to be had. vanished: gone between listing and reading.
+        removed: in the index before, and no longer in the source.
         carried_names: of those listed, how many an earlier run had listed that did not finish.
-        carried_from: when the earliest of such listings was begun, seconds since the epoch; 0 for
-            none. What was added or changed since in that part of a source, the next run sees.
+        carried_from: when the earliest of such listings was begun, seconds since the epoch, or 0;
+            what was added or changed since in that part of a source, the next run sees.
         covered: sources that lie in another one of the run and were listed as part of it.
         unlisted: folders that could not be looked into.
         images: images in the catalog at the end.
         contents_read: blobs that were read to their end.
-        read_requests, list_requests, retries, bytes_read: traffic with the sources.
+        list_requests: to the sources, to list. read_requests: to read. retries: of both.
+        bytes_read: of image data.
         seconds: stage to thread-seconds; stages run side by side, so they add up to more than the
             wall time.
         wall_seconds: from start to end.

@@ -29,11 +29,25 @@ class BlobPlan:
         kept: the blob that stands for the image; deleted ones point to it.
         also_kept: those of the index that stay too, each with why.
         deleted: the others.
+        why: what sets the kept one apart from them, as "has the shortest path"; "" without them.
     """
 
     kept: BlobEntry
     also_kept: tuple[tuple[BlobEntry, str], ...]
     deleted: tuple[BlobEntry, ...]
+    why: str
+
+
+# By place in the rank of a blob; the last ones counted from the end.
+_WHY = {
+    0: "is in the reference index",
+    1: "is in a protected folder",
+    2: "stays as one object under several names",
+    3: "was read itself",
+    -3: "is the oldest",
+    -2: "has the shortest path",
+    -1: "comes first by name",
+}
 
 
 class BlobCensus:
@@ -156,7 +170,16 @@ def plan_blobs(
             also_kept.append((entry, _same_object(entry, entries)))
         else:
             deleted.append(entry)
-    return BlobPlan(kept, tuple(also_kept), tuple(deleted))
+    why = ""
+    if deleted:
+        ours, theirs = rank(kept), rank(deleted[0])
+        place = next(
+            n for n, (mine, other) in enumerate(zip(ours, theirs, strict=True)) if mine != other
+        )
+        # Between the first and the last three stands what --prefer says.
+        words = _WHY | {len(ours) + n: text for n, text in _WHY.items() if n < 0}
+        why = words.get(place, "is preferred")
+    return BlobPlan(kept, tuple(also_kept), tuple(deleted), why)
 
 
 def _same_object(entry: BlobEntry, entries: Sequence[BlobEntry]) -> str:

@@ -22,7 +22,12 @@ BYTES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Files last modified in a month, and how many of them may go; None without lists."""
+    """Files by when they were last modified.
+
+    Attributes:
+        month: as 2024-05.
+        files: last modified in it. duplicates: of these, how many may go; None without lists.
+    """
 
     month: str
     files: int
@@ -35,8 +40,8 @@ class EmbeddingMap:
 
     Attributes:
         model: whose embeddings.
-        points: float32 (n, 2).
-        is_copy: bool, (n,): whether all files of the image may go.
+        points: float32 (n, 2), two numbers for each image.
+        is_copy: bool (n,), for each image whether all its files may go.
         explained: share of the variance that the two directions have, 0..1.
     """
 
@@ -54,9 +59,9 @@ class Collection:
         images: different contents. files: blobs, unreadable ones included. unreadable: of those.
         bytes: of the files.
         formats: format to images.
-        pixels: images up to each of `PIXELS` and above the one before. file_bytes: likewise, files
-            up to each of `BYTES`.
-        months: ascending.
+        pixels: images of up to 0.1, 0.3, 1, 3, 8, 16, 30 megapixels (`PIXELS`), and above.
+        file_bytes: files of up to 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30 MB (`BYTES`), and above.
+        months: files by month, the earliest first.
         duplicates: files on delete.csv; None without lists.
         embedding_map: None where nothing is embedded.
     """

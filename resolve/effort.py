@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from verify.costs import StageCosts
+
+
+class CostOfStage(TypedDict):
+    """One stage of verification.
+
+    Attributes:
+        reached: pairs that came to it. ended: pairs that were decided in it.
+        cpu_seconds: spent in it.
+    """
+
+    reached: int
+    ended: int
+    cpu_seconds: float
+
+
+class VerificationCost(TypedDict):
+    """What the verdicts of a run have cost.
+
+    Attributes:
+        verdicts: that were worked out, not known from an earlier run.
+        verdicts_per_second: of wall time. cpu_ms_per_verdict: of all processes.
+        stages: name to cost.
+    """
+
+    verdicts: int
+    verdicts_per_second: float
+    cpu_ms_per_verdict: float
+    stages: dict[str, CostOfStage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +60,7 @@ class Effort:
         """CPU time of one, milliseconds; 0 when there were none."""
         return 1000 * self.costs.seconds / self.verdicts if self.verdicts else 0.0
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> VerificationCost:
         """What summary.json holds of it."""
         return {
             "verdicts": self.verdicts,

@@ -165,7 +165,7 @@ def _group_row(
         "id": kept.group,
         "keeper": _image(kept.entry, catalog)
         | {
-            "reasons": list(group.reasons),
+            "reasons": outcomes.reasons(group),
             "in_reference": kept.entry.holder is not Holder.OWN,
         },
         "also_kept": [{"path": entry.uri, "reason": why} for entry, why in also_kept],

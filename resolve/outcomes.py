@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from resolve.blobs import IN_REFERENCE, BlobPlan
-from resolve.groups import Member
+from resolve.groups import Group, Member
 from resolve.raw_pairs import RAW_FORMAT, developed_beside
 from resolve.resolve import Resolution
 from storage.blob import looks_like_raw
@@ -138,6 +138,14 @@ class Outcomes:
         """The same on every run and in every store, for it comes from the keeper's content."""
         return self._catalog.record(keeper).digest.hex()[:_GROUP_ID_DIGITS]
 
+    def reasons(self, group: Group) -> list[str]:
+        """Why the keeper of a group stays, and why this one of the files with its bytes."""
+        plan = self.plan(group.keeper)
+        if plan is None or not plan.deleted:
+            return [*group.reasons]
+        files = f"one of {len(plan.deleted) + 1} files with these bytes: it "
+        return [*group.reasons, f"{files if group.members else 'it '}{plan.why}"]
+
     def _leads(self, entry: BlobEntry) -> bool:
         group = self._resolution.group(entry.image_id) if entry.image_id else None
         if group is None or group.keeper != entry.image_id:
@@ -157,10 +165,7 @@ class Outcomes:
         if plan is None or entry.uri == plan.kept.uri:
             if group is None:
                 return self._alone(entry)
-            reasons = list(group.reasons)
-            if group.members and plan is not None and plan.deleted:
-                reasons.append(f"one of {len(plan.deleted) + 1} files with these bytes")
-            return Kept(entry, group_id, True, "keeper", "; ".join(reasons))
+            return Kept(entry, group_id, True, "keeper", "; ".join(self.reasons(group)))
         for other, why in plan.also_kept:
             if other.uri == entry.uri:
                 return Kept(entry, group_id, False, self._why_in_any_case(entry), why)

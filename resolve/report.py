@@ -136,10 +136,12 @@ def _words(name: str) -> str:
 
 
 def _run(summary: Summary) -> str:
+    passed_over = summary.pairs_passed_over
+    decided = f", {passed_over:,} pairs that you had decided" if passed_over else ""
     return (
         f"{summary.images:,} different images, {summary.groups:,} groups, "
-        f"{summary.pairs:,} pairs verified, {summary.pairs_passed_over:,} pairs that you had "
-        f"decided. Verified by {escape(shown_path(summary.versions['verifier']) or 'unknown')}."
+        f"{summary.pairs:,} pairs compared{decided}. "
+        f"Verifier {escape(shown_path(summary.versions['verifier']) or 'unknown')}."
     )
 
 

@@ -6,14 +6,29 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypedDict
 
-from resolve.effort import Effort
+from resolve.effort import Effort, VerificationCost
 from resolve.outcomes import Deleted, Kept, Outcome, ReferenceKeeper
 from resolve.resolve import Resolution
 from storage.catalog_view import CatalogView
 
 LISTS_VERSION = 1
+
+
+class OptionsUsed(TypedDict):
+    """What lists were made with.
+
+    Attributes:
+        prefer: the rules of --prefer. protect: the prefixes of --protect.
+        against: the reference index, or "".
+        decisions: how many people's decisions were obeyed.
+    """
+
+    prefer: list[str]
+    protect: list[str]
+    against: str
+    decisions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,7 @@ class Summary:
 
     Attributes:
         lists_version: of the layout of the lists.
-        blobs: in the index. keep, delete, unreadable: rows of the lists.
+        blobs: in the index. keep, delete, unreadable: of these; rows of the lists.
         images: different contents. groups: lines of groups.jsonl.
         reference_keepers: of those groups, the ones whose keeper only the reference index has.
         bytes: of all blobs. bytes_to_free: of those to be deleted.
@@ -32,8 +47,8 @@ class Summary:
         raw: `pairs_passed_over` for one of them is a RAW file; `shots` of which there are a RAW
             file and a JPEG, and `halved`, those of which one goes.
         seconds: stage to wall time.
-        verification: what the verdicts worked out in this run have cost; see `Effort`.
-        options: prefer, protect, the reference index and the number of decisions.
+        verification: what the verdicts worked out in this run have cost.
+        options: what the lists were made with.
         versions: of dedup, and of what gave the verdicts.
     """
 
@@ -54,8 +69,8 @@ class Summary:
     pairs_by_relation: Mapping[str, int]
     raw: Mapping[str, int]
     seconds: Mapping[str, float]
-    verification: Mapping[str, Any]
-    options: Mapping[str, Any]
+    verification: VerificationCost
+    options: OptionsUsed
     versions: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:

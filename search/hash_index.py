@@ -198,13 +198,14 @@ class HashIndex:
         query = np.repeat(np.arange(len(hashes)), length)
         return query, hash_row[pick], distance[pick].astype(np.int64)
 
-    def _consider_hashing(self) -> None:
-        if (
-            self._tables is None
-            and self._comparisons >= _COMPARISONS_BEFORE_HASHING
-            and len(self._starts) >= _ROWS_FOR_HASHING
-        ):
+    def expect_many(self) -> None:
+        """Make now what pays off after some searches, rather than while one of them waits."""
+        if self._tables is None and len(self._starts) >= _ROWS_FOR_HASHING:
             self._tables = SubstringTables(self._hash64[self._starts])
+
+    def _consider_hashing(self) -> None:
+        if self._comparisons >= _COMPARISONS_BEFORE_HASHING:
+            self.expect_many()
 
     def _narrow(self, begin: I64, length: I64, is_popular: Flags, hash256: U8, cap: int) -> None:
         """Replace the members of popular rows by those around the query's own 256-bit hash."""

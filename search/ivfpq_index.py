@@ -9,7 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from search import on_gpu
+from search import few_queries, on_gpu
 from search.hits import I64, Flags, Hits, joined, prune, select
 from search.inverted_lists import InvertedLists, are_in, ivf_of
 from search.options import Reach
@@ -101,6 +101,7 @@ class IvfPqEmbeddingIndex:
         self._lists_total = int(ivf_of(index).nlist)
         self.nprobe = min(self._lists_total, nprobe or default_nprobe(self._lists_total))
         self._lists: InvertedLists | None = None
+        self._few: few_queries.FewQueries | None = None
 
     @classmethod
     def trained(
@@ -135,7 +136,7 @@ class IvfPqEmbeddingIndex:
             self._watermark = int(ids[-1])
             last = self._present[-1] if len(self._present) else 0
             self._present = np.concatenate([self._present, ids[ids > last]])
-            self._lists = None
+            self._lists, self._few = None, None
 
     def neighbours_together(self, ids: I64) -> I64:
         by_list = self._inverted().ids_by_list()
@@ -144,6 +145,13 @@ class IvfPqEmbeddingIndex:
         return np.concatenate([by_list, np.setdiff1d(ids, by_list)])
 
     def search(self, queries: F32, reach: Reach, own_ids: I64 | None = None) -> Hits:
+        if own_ids is None and 0 < len(queries) <= few_queries.MOST:
+            # What is not in the index is looked for from its own side only: in twice the lists.
+            lists = min(2 * self.nprobe, self._lists_total)
+            if self._few is None:
+                self._few = few_queries.FewQueries(self.index)
+            nominees = _NOMINEES * reach.nearest
+            return self._few.neighbours(queries, reach, lists, nominees, self._rescored)
         starts = range(0, max(len(queries), 1), _QUERY_BLOCK)
         blocks = [slice(start, start + _QUERY_BLOCK) for start in starts]
         parts = []
@@ -230,6 +238,11 @@ class IvfPqEmbeddingIndex:
                 )
                 is_there[order[part]] = found[place]
         return np.minimum(similarity, 1.0), is_there
+
+    def _rescored(self, queries: F32, rows: I64, ids: I64) -> tuple[F32, Flags]:
+        """The true similarity, and whether the image is one that counts."""
+        similarity, is_there = self._similarity(queries, rows, ids)
+        return similarity, is_there & self._known(rows, ids, None)
 
     def _widened(self, similarity: float) -> float:
         """The similarity at the widened squared distance of unit vectors, less what estimates err

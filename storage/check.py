@@ -55,7 +55,7 @@ class CheckReport:
         blobs, images, verdicts: how many were looked at.
         without_sums: images that an earlier version stored without checksums; of these only what
             makes no sense is noticed.
-        problems: nothing else is wrong.
+        problems: all that is wrong.
     """
 
     blobs: int = 0

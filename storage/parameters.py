@@ -19,9 +19,9 @@ class ModelParameters:
         name: as given to --model.
         dimension: of its embeddings.
         fingerprint: of weights, preprocessing and runtime precision.
-        runtime: what computes it, and in which precision. int8, bfloat16 and float32 runs of one
+        runtime: what computes it, and in which precision; int8, bfloat16 and float32 runs of one
             network give embeddings that are not to be compared with each other.
-        input_size: pixels.
+        input_size: side of the pictures it takes, pixels.
     """
 
     name: str
@@ -33,7 +33,13 @@ class ModelParameters:
 
 @dataclass(frozen=True, slots=True)
 class IndexParameters:
-    """All that must stay the same while an index grows."""
+    """All that must stay the same while an index grows.
+
+    Attributes:
+        schema_version: of the layout of the catalog. descriptor_version: of the hashes.
+        preview_size: longer side of stored previews, pixels.
+        models: that embed.
+    """
 
     schema_version: int
     descriptor_version: str

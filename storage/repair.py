@@ -41,7 +41,7 @@ class RepairReport:
     """What was carried over.
 
     Attributes:
-        images, blobs, unreadable, verdicts: how many were.
+        images, blobs, unreadable, verdicts: how many were carried over.
         lost_images: contents that were not, as far as could be counted.
         old: where the damaged catalog is now.
     """

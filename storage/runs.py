@@ -13,10 +13,10 @@ class Run:
 
     Attributes:
         run_id: ascends from 1.
-        started_at, finished_at: seconds since the epoch, UTC; finished_at is None while the run
-            goes on, and for ever when it was killed.
+        started_at: seconds since the epoch, UTC.
+        finished_at: likewise; None while the run goes on, and for ever when it was killed.
         sources: canonical URIs.
-        counts: what came of it, as JSON-able data.
+        counts: what came of it, by name.
     """
 
     run_id: int

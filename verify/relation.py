@@ -56,10 +56,10 @@ def describe(
     border_a, border_b = frames.a.margin, frames.b.margin
     if frames.a.is_pasted or frames.b.is_pasted:
         found.append((Relation.OVERLAID, "one of them on a screen or a page"))
-    elif seen_a + border_a < _CROPPED:
-        found.append((Relation.CROPPED, f"shows {100 * seen_a:.0f} % of the frame"))
-    elif seen_b + border_b < _CROPPED:
-        found.append((Relation.CROPPED, f"the other shows {100 * seen_b:.0f} % of its frame"))
+    elif seen_a + border_a < _CROPPED or seen_b + border_b < _CROPPED:
+        seen = seen_a if seen_a + border_a < _CROPPED else seen_b
+        # Read from either side.
+        found.append((Relation.CROPPED, f"one shows {100 * seen:.0f} % of the other's frame"))
     residual = evidence.residual
     grading = residual.grading
     if grading.change > _TONE or not 0.85 <= grading.saturation <= 1.15 or grading.shift > 4:

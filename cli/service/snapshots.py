@@ -136,6 +136,7 @@ class Snapshots:
             catalog = stack.enter_context(Catalog.open_snapshot(self._directory.catalog_path))
             options = SearchOptions()
             indexes = IndexSet.open(self._directory, catalog, options)
+            indexes.hashes.expect_many()
             return Snapshot(
                 number=number,
                 taken_at=time.time(),

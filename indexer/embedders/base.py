@@ -78,7 +78,7 @@ class ModelInfo:
         name: what `--model` takes.
         kind: "embedder".
         licence: of the weights.
-        dimension, input_size: as in `ModelSpec`.
+        dimension: of its embeddings. input_size: side of the pictures it takes, pixels.
         where: the path, the package, or how to get the weights.
         is_available: whether the weights are on this machine.
         fingerprint_ok: whether the file is the one that is known to be right; None where no

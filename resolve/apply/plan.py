@@ -81,7 +81,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A row that is left alone, and why; to be read after "skipped, for "."""
+    """A row that is left alone.
+
+    Attributes:
+        uri: of the file.
+        reason: why; to be read after "skipped, for ".
+    """
 
     uri: str
     reason: str

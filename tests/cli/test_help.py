@@ -13,6 +13,7 @@ from cli.main import app
 COMMANDS = [
     [], ["index"], ["query"], ["resolve"], ["info"], ["doctor"],
     ["review"], ["serve"], ["stats"], ["models"], ["models", "list"], ["models", "fetch"],
+    ["apply"], ["undo"], ["repair"], ["schema"],
 ]  # fmt: skip
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 
+import pytest
+
+from cli.config import Settings
 from cli.output import as_plain, bytes_text, printable, seconds_text
-from cli.progress import SECONDS_BETWEEN_LINES, Display
+from cli.progress import SECONDS_BETWEEN_LINES, Display, steps
 from storage.records import BlobStatus
 
 
@@ -61,3 +66,39 @@ def test_a_name_that_is_not_utf8_can_be_printed() -> None:
     name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
     assert printable(name).encode()
     assert as_plain({BlobStatus.INDEXED: (1, 2)}) == {"indexed": [1, 2]}
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("has_colours", [True, False])
+def test_no_color_is_obeyed_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, has_colours: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not has_colours:
+        monkeypatch.setenv("NO_COLOR", "1")
+    stream = _Terminal()
+    with Display("indexing", stream).shown() as shown:
+        shown.update(5, 10, "5.0 images/s")
+    assert "indexing" in stream.getvalue()
+    assert bool(re.search(r"\x1b\[[\d;]*[34]8?;?5?;?\d", stream.getvalue())) == has_colours
+
+
+def test_a_step_that_takes_long_is_told_of_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cli.progress.SECONDS_BETWEEN_LINES", 0.02)
+    with steps("info", Settings()) as step:
+        step("counting blobs")
+        time.sleep(0.3)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) >= 2
+    assert all(line.startswith("info: counting blobs, ") for line in told)
+    with steps("info", Settings(quiet=True)) as step:
+        step("counting blobs")
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""

@@ -120,6 +120,17 @@ def test_every_kept_file_has_a_reason(small: Catalog, tmp_path: Path) -> None:
     ]
 
 
+def test_of_files_with_the_same_bytes_it_is_said_why_this_one_stays(
+    invented: Make, tmp_path: Path
+) -> None:
+    catalog = invented(image("/p/long name.jpg", "/p/short.jpg"), image("/q/a.jpg", "/q/b.jpg"))
+    resolution = resolve(catalog, [], ToldVerdicts({}), ResolveOptions(verifier="test/1"))
+    write_lists(resolution, catalog, tmp_path)
+    kept = {row["path"]: row["reason"] for row in _rows(tmp_path / "keep.csv")}
+    assert kept["/p/short.jpg"].endswith("it has the shortest path")
+    assert kept["/q/a.jpg"].endswith("it comes first by name")
+
+
 def test_a_group_names_its_keeper_its_members_and_the_evidence(
     small: Catalog, tmp_path: Path
 ) -> None:

@@ -231,14 +231,14 @@ def test_groups_are_sorted_filtered_and_walked_by_keyboard_from_a_file(
         page.wait_for_selector("html[data-ready]")
         assert page.inner_text("#status").startswith("45 groups")
         assert page.locator("article").count() == 20
-        assert page.locator("article h3").first.inner_text().endswith("90.0 %")
+        assert page.locator("article h3").first.inner_text().endswith("90.0 % sure")
         for _ in range(21):
             page.keyboard.press("n")
             until(page, "document.activeElement.closest('article') !== null")
         page.wait_for_selector("#of:has-text('of 3')")
         until(page, "document.getElementById('page').value === '2'")
         page.select_option("[name=order]", "certain")
-        until(page, "document.querySelector('article h3').textContent.endsWith('94.4 %')")
+        until(page, "document.querySelector('article h3').textContent.endsWith('94.4 % sure')")
         page.fill("[name=folder]", "/p/7/")
         until(page, "document.querySelectorAll('article').length === 1")
         assert page.inner_text("figure.keep .path") == "/p/7/14.jpg"

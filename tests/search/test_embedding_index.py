@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from search import few_queries
 from search.embedding_index import EmbeddingIndex, ExactEmbeddingIndex
 from search.hits import Hits
 from search.ivfpq_index import IvfPqEmbeddingIndex, IvfPqShape
@@ -112,6 +113,21 @@ def test_images_added_later_are_found(gallery: Gallery, make_index: Maker) -> No
     index.add(np.array([new_id]), late.astype(np.float16))
     assert (before, index.watermark, len(index)) == (2500, new_id, 2501)
     assert new_id in index.search(vectors[:1], Reach(0.9, 0, 0, 64)).ids
+
+
+def test_a_few_queries_find_what_many_find(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    originals = clustered(4000, DIMENSION, seed=11)
+    ids = np.array(_filled(gallery, originals))
+    queries, reach = near(originals[:40], 0.4, seed=12), Reach(0.8, 5, -1.0, 64)
+    index = _ivfpq(gallery)
+    few = index.search(queries, reach)
+    monkeypatch.setattr(few_queries, "MOST", 0)
+    many = index.search(queries, reach)
+    found = [len({*_of_row(few, row)} & {*_of_row(many, row)}) for row in range(40)]
+    assert [_of_row(few, row)[0] for row in range(40)] == ids[:40].tolist()
+    assert sum(found) > 0.9 * len(many.ids)
 
 
 def test_no_queries_and_no_images_give_no_hits(gallery: Gallery, make_index: Maker) -> None:

@@ -26,7 +26,7 @@ def verdict(verifier: Verifier, originals: dict[str, VerifyImage], edit: str) ->
     [
         ("jpeg 60", Relation.REENCODED, "saved again"),
         ("resize 0.5", Relation.RESIZED, "480×480 and 240×240"),
-        ("crop 0.5", Relation.CROPPED, "shows 50 % of the frame"),
+        ("crop 0.5", Relation.CROPPED, "one shows 50 % of the other's frame"),
         ("mirror", Relation.FLIPPED, "mirrored"),
         ("turn 90", Relation.ROTATED, "turned by 90°"),
         ("turn 180", Relation.ROTATED, "turned by 180°"),
@@ -36,7 +36,7 @@ def verdict(verifier: Verifier, originals: dict[str, VerifyImage], edit: str) ->
         ("text", Relation.OVERLAID, "text or a mark"),
         ("border", Relation.OVERLAID, "a border"),
         ("letterbox", Relation.OVERLAID, "a border"),
-        ("crop, mirror, jpeg", Relation.EDITED, "mirrored, shows 60 % of the frame"),
+        ("crop, mirror, jpeg", Relation.EDITED, "mirrored, one shows 60 % of the other's frame"),
         ("resize, gamma, jpeg", Relation.ADJUSTED, "brightness or colour"),
     ],
 )
@@ -78,11 +78,11 @@ def test_the_turn_is_measured_counter_clockwise(
     assert abs(off) < 0.5
 
 
-def test_what_was_cropped_is_said_from_the_side_that_lost_it(verifier: Verifier) -> None:
+def test_what_was_cropped_is_said_so_that_it_holds_from_either_side(verifier: Verifier) -> None:
     full = indexed(photograph(NAME), quality=92)
     part = indexed(EDITS["crop 0.5"](photograph(NAME), np.random.default_rng(0)), quality=92)
-    assert verifier.verify(full, part).reason == "shows 50 % of the frame"
-    assert verifier.verify(part, full).reason == "the other shows 50 % of its frame"
+    assert verifier.verify(full, part).reason == "one shows 50 % of the other's frame"
+    assert verifier.verify(part, full).reason == "one shows 50 % of the other's frame"
 
 
 def test_a_grey_picture_saved_again_is_not_called_adjusted(verifier: Verifier) -> None:

@@ -45,7 +45,7 @@ class MatcherInfo:
         name: what `--matcher` takes.
         licence: SPDX identifier of code and weights.
         where: the files of its weights, or what carries it.
-        is_available: True when it can be loaded without a download.
+        is_available: whether it can be loaded without a download.
         needs: how to get it where it is not available, else empty.
         kind: always "matcher".
     """

@@ -11,8 +11,8 @@
       "dl", { class: "facts" },
       ...[
         ["Size", `${image.width} × ${image.height}, ${image.format}, ${bytesText(image.bytes)}`],
-        ["File of", dateText(image.modified)],
-        ["It says", image.facts.join(", ") || null],
+        ["Modified", dateText(image.modified)],
+        ["Metadata", image.facts.join(", ") || null],
       ].filter(([, text]) => text).flatMap(([term, text]) => [
         element("dt", {}, term), element("dd", {}, text),
       ]),
@@ -41,7 +41,7 @@
     return element(
       "figcaption", {},
       element("p", { class: "tag" },
-        `Goes: ${relationText(copy.relation)}, sure to ${scoreText(copy.score)}`,
+        `Goes: ${relationText(copy.relation)}, ${scoreText(copy.score)} sure`,
         mark(card, copy.digest)),
       path(copy), facts(copy), element("p", {}, copy.reason),
       lies ? element("p", { class: "soft" }, `In yellow on the keeper: ${lies}.`) : null,

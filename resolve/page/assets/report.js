@@ -90,7 +90,7 @@
     // Something else was asked for meanwhile.
     if (mine !== showing) return;
     shown = cards.map((card, number) => new Card(card, {
-      title: `${card.keeper.path.split("/").pop()}: sure to ${scoreText(card.score)}`,
+      title: `${card.keeper.path.split("/").pop()}: ${scoreText(card.score)} sure`,
       level: 3, id: `group-${number}`, view, onView: (value) => { view = value; },
     }));
     at("list").replaceChildren(...shown.map((card) => card.element));

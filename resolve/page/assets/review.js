@@ -77,7 +77,7 @@
       + `${state.total.toLocaleString("en")}, ${state.decided.toLocaleString("en")} decided`;
     const name = card.keeper.path.split("/").pop();
     shown = new Card(card, {
-      title: `${name}: sure to ${scoreText(card.score)}`,
+      title: `${name}: ${scoreText(card.score)} sure`,
       level: 2, id: "heading", view, chosen, actions,
       onView: (value) => { view = value; },
       onCopy: (copy) => allow(card, copy),
