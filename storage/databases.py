@@ -3,10 +3,13 @@
     meta         name → number or value: schema, parameters, last_image_id, removals, and the
                  number of blobs with each status
     blobs        key of the URI → blob entry
-    image_blobs  image id, key of the URI → nothing: the blobs that hold an image
+    holders      image id // 16 → the keys of the blobs that hold these images (`storage.holders`)
+    image_blobs  image id, key of the URI → nothing: the same, of images indexed with schema 2
     images       image id → record
     digests      SHA-256 of the content → image id
-    hashes       image id → wavelet hashes and texture, for scans that need nothing else
+    hash_rows    image id // 64 → wavelet hashes and texture, for scans that need nothing else
+                 (`storage.hash_rows`)
+    hashes       image id → the same, of images indexed with schema 2
     previews     image id → JPEG
     names        name of a model → its number (2 bytes, big-endian)
     vectors      number of a model, image id // 64 → vectors (`storage.vector_blocks`)
@@ -35,7 +38,7 @@ from storage.codec import decode_number, encode_number
 from storage.errors import IndexMismatch, NotAnIndex
 from storage.faults import storage_faults
 from storage.held_read import Environment
-from storage.parameters import SCHEMA_VERSION
+from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION
 
 SCHEMA = b"schema"
 PARAMETERS = b"parameters"
@@ -65,6 +68,8 @@ class Databases:
     sums: Any = None
     listings: Any = None
     md5s: Any = None
+    hash_rows: Any = None
+    holders: Any = None
 
 
 def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bool) -> Databases:
@@ -95,7 +100,8 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             raise NotAnIndex(
                 f"The file in {path} holds no catalog.", "Make one with `dedup index`."
             ) from error
-        if is_writable and not schema:
+        if is_writable and schema < SCHEMA_VERSION:
+            # From now on an earlier version would not see all that is there.
             with environment.begin(write=True) as txn:
                 write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
     return databases
@@ -117,7 +123,7 @@ def _require_known(schema: int, path: Path) -> None:
             f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
             "Use the version of dedup that made it, or index into a new directory.",
         )
-    if 0 < schema < SCHEMA_VERSION:
+    if 0 < schema < OLDEST_SCHEMA:
         raise IndexMismatch(
             f"The catalog in {path} was made by an earlier version (schema {schema}, not "
             f"{SCHEMA_VERSION}).",

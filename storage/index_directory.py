@@ -19,7 +19,7 @@ from pathlib import Path
 
 from storage.errors import IndexLocked, IndexMismatch, NotAnIndex
 from storage.faults import damaged, storage_faults
-from storage.parameters import SCHEMA_VERSION
+from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION
 
 MARKER = "dedup-index.json"
 _TEMPORARY = ".tmp"
@@ -92,7 +92,7 @@ class IndexDirectory:
                 f"The index {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
                 "Use the version of dedup that made it, or index into a new directory.",
             )
-        if schema < SCHEMA_VERSION:
+        if schema < OLDEST_SCHEMA:
             raise IndexMismatch(
                 f"The index {path} was made by an earlier version (schema {schema}, not "
                 f"{SCHEMA_VERSION}).",

@@ -16,6 +16,7 @@ from storage.catalog import Catalog, CatalogBatch, IndexedBlob, UnreadableBlob
 from storage.check import check_catalog
 from storage.codec import encode_number
 from storage.errors import IndexStorageError
+from storage.holders import encode_holders
 from storage.parameters import SCHEMA_VERSION, IndexParameters
 from storage.repair import repair_catalog
 from storage.whole import can_be_read
@@ -85,9 +86,10 @@ def test_nothing_is_found_in_a_sound_catalog(sound: Path):
     assert (report.images, report.blobs, report.verdicts) == (IMAGES, IMAGES + 1, 9)
 
 
-@pytest.mark.parametrize("database", ["images", "hashes", "previews", "vectors"])
+@pytest.mark.parametrize("database", ["images", "hash_rows", "previews", "vectors"])
 def test_one_other_bit_of_an_image_is_found(copy: Path, database: str):
-    key = encode_number(40) if database != "vectors" else b"\0\1" + encode_number(0)
+    blocks = {"vectors": b"\0\1" + encode_number(0), "hash_rows": encode_number(0)}
+    key = blocks.get(database, encode_number(40))
     value = bytearray(stored(copy, database, key))
     value[-1 if database != "images" else len(value) // 2] ^= 1
     rewrite(copy, database, key, bytes(value))
@@ -99,9 +101,9 @@ def test_one_other_bit_of_an_image_is_found(copy: Path, database: str):
 WRONG = {
     "a part of an image is missing": ("previews", encode_number(7), None),
     "a blob and its image do not know each other": (
-        "image_blobs",
-        encode_number(9) + b"/p/0008.jpg",
-        None,
+        "holders",
+        encode_number(0),
+        encode_holders({n: [b"/p/%04d.jpg" % (n - 1)] for n in range(1, 16) if n != 9}),
     ),
     "a digest names an image that is another one": ("digests", bytes(32), encode_number(7)),
     "the counts of blobs are wrong": ("meta", b"indexed", encode_number(3)),
