@@ -38,8 +38,8 @@ from storage.databases import (
 )
 from storage.faults import storage_faults
 from storage.fingerprint import content_fingerprint
-from storage.hash_rows import decode_hash_blocks, hashes_of
 from storage.holders import blob_keys_of, number_of_holders
+from storage.image_rows import decode_hash_blocks, hashes_of, sums_of
 from storage.md5s import digest_of_md5
 from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION, IndexParameters
 from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord
@@ -185,10 +185,10 @@ class Catalog(CatalogListings):
                 ]
             yield from zip(ids, records, strict=True)
 
-    def hash_row(self, image_id: int) -> bytes | None:
-        """Hashes and texture of an image as `storage.codec.encode_hashes` gives them."""
+    def row(self, image_id: int) -> tuple[bytes | None, bytes | None]:
+        """Hashes with the texture, and checksums, of an image, as they are stored."""
         with self._read() as txn:
-            return hashes_of(txn, self._db, image_id)
+            return hashes_of(txn, self._db, image_id), sums_of(txn, self._db, image_id)
 
     def preview(self, image_id: int) -> bytes:
         """A JPEG. Raises KeyError when there is no such image."""
@@ -273,10 +273,10 @@ class Catalog(CatalogListings):
 
     def _hash_blocks(self, start_id: int, batch: int) -> Iterator[tuple[NDArray[np.int64], U8]]:
         """Ids from `start_id` on, ascending, and rows of hashes (n, 44); n ≤ batch."""
-        if self._db.hash_rows is None:
+        if self._db.image_rows is None:
             return
         blocks = max(batch // IDS_PER_BLOCK, 1)
-        for rows in self._scan_ids(self._db.hash_rows, start_id // IDS_PER_BLOCK, blocks):
+        for rows in self._scan_ids(self._db.image_rows, start_id // IDS_PER_BLOCK, blocks):
             with storage_faults(self._path):
                 ids, found = decode_hash_blocks(rows)
             wanted = ids >= start_id

@@ -24,8 +24,8 @@ from storage.databases import (
     read_number,
     write_number,
 )
-from storage.hash_rows import hashes_of, remove_hashes, write_hashes
 from storage.holders import HolderChanges
+from storage.image_rows import hashes_of, remove_rows, write_rows
 from storage.listings import ListedPage, put_page
 from storage.md5s import note_md5
 from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures, Limit
@@ -130,7 +130,7 @@ class Commit:
     def _add_images(self, images: Iterable[ImageFeatures]) -> dict[bytes, int]:
         ids: dict[bytes, int] = {}
         vectors: dict[str, dict[int, F16]] = {}
-        hashes: dict[int, bytes] = {}
+        rows: dict[int, bytes] = {}
         last = read_number(self._txn, self._db, LAST_IMAGE_ID)
         for image in images:
             digest = image.record.digest
@@ -142,25 +142,24 @@ class Commit:
                 continue
             last += 1
             ids[digest] = last
-            hashes[last] = encode_hashes(image.record)
-            self._add_image(last, image, hashes[last])
+            rows[last] = self._add_image(last, image)
             for model, vector in image.embeddings.items():
                 vectors.setdefault(model, {})[last] = vector
-        write_hashes(self._txn, self._db, hashes)
+        write_rows(self._txn, self._db, rows)
         for model, of_model in vectors.items():
             write_vectors(self._txn, self._db.vectors, self._model_number(model), of_model)
         write_number(self._txn, self._db, LAST_IMAGE_ID, last)
         return ids
 
-    def _add_image(self, image_id: int, image: ImageFeatures, hashes: bytes) -> None:
+    def _add_image(self, image_id: int, image: ImageFeatures) -> bytes:
+        """Its row (`storage.image_rows`), which is written with those of the others."""
         txn, db, key = self._txn, self._db, encode_number(image_id)
-        record = encode_record(image.record)
-        sums = checksums(record, hashes, image.preview, image.embeddings)
+        record, hashes = encode_record(image.record), encode_hashes(image.record)
         txn.put(image.record.digest, key, db=db.digests)
         # Ids ascend, so appending fills pages to the brim.
         txn.put(key, record, db=db.images, append=True)
         txn.put(key, image.preview, db=db.previews, append=True)
-        txn.put(key, sums, db=db.sums, append=True)
+        return hashes + checksums(record, hashes, image.preview, image.embeddings)
 
     def _model_number(self, model: str) -> bytes:
         name = model.encode()
@@ -209,9 +208,8 @@ class Commit:
             if record is not None:
                 known = decode_record(record, hashes_of(txn, db, image_id) or b"")
                 txn.delete(known.digest, db=db.digests)
-            txn.delete(key, db=db.sums)
             txn.delete(key, db=db.previews)
-        remove_hashes(txn, db, orphans)
+        remove_rows(txn, db, orphans)
         for model in models:
             remove_vectors(txn, db.vectors, model, orphans)
         write_number(txn, db, REMOVALS, read_number(txn, db, REMOVALS) + len(orphans))

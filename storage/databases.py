@@ -7,16 +7,16 @@
     image_blobs  image id, key of the URI → nothing: the same, of images indexed with schema 2
     images       image id → record
     digests      SHA-256 of the content → image id
-    hash_rows    image id // 64 → wavelet hashes and texture, for scans that need nothing else
-                 (`storage.hash_rows`)
-    hashes       image id → the same, of images indexed with schema 2
+    image_rows   image id // 64 → wavelet hashes and texture, for scans that need nothing else, and
+                 checksums of what is stored of the image (`storage.image_rows`)
+    hashes       image id → wavelet hashes and texture, of images indexed with schema 2
     previews     image id → JPEG
     names        name of a model → its number (2 bytes, big-endian)
     vectors      number of a model, image id // 64 → vectors (`storage.vector_blocks`)
     verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
                  digest → verdict, as its owner encoded it
     runs         run id → run
-    sums         image id → checksums of what is stored of it (`storage.sums`)
+    sums         image id → checksums of what is stored of it, of images indexed with schema 2
     listings     16 bytes of the BLAKE2b of a source's URI, page → what an unfinished run has listed
                  (`storage.listings`). Only the writer opens it.
     md5s         size, MD5 → SHA-256 of the content that goes with them, or nothing where there are
@@ -68,7 +68,7 @@ class Databases:
     sums: Any = None
     listings: Any = None
     md5s: Any = None
-    hash_rows: Any = None
+    image_rows: Any = None
     holders: Any = None
 
 

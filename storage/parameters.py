@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from storage.errors import IndexMismatch
 
-# 2: vectors in blocks (`storage.vector_blocks`). 3: hashes and holders in blocks too, and shorter
-# records (`storage.hash_rows`, `storage.holders`, `storage.codec`).
+# 2: vectors in blocks (`storage.vector_blocks`). 3: hashes, checksums and holders in blocks too,
+# and shorter records (`storage.image_rows`, `storage.holders`, `storage.codec`).
 SCHEMA_VERSION = 3
 # An index of this schema is read, and added to: it is of the newest from then on.
 OLDEST_SCHEMA = 2

@@ -24,7 +24,7 @@ def damage_of(catalog: Catalog, image_id: int, models: tuple[str, ...]) -> str |
         record = catalog.record(image_id)
         preview = catalog.preview(image_id)
         vectors = {name: catalog.embedding(name, image_id) for name in models}
-        hashes, sums = catalog.hash_row(image_id), catalog.get_raw("sums", key)
+        hashes, sums = catalog.row(image_id)
         stored = catalog.get_raw("images", key)
         named_by_digest = catalog.image_id(record.digest)
     except KeyError:
