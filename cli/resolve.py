@@ -28,6 +28,7 @@ from cli.options import (
 )
 
 if TYPE_CHECKING:
+    from resolve.earlier import Earlier
     from resolve.effort import Effort
     from resolve.summary import Summary
     from resolve.verdict_workers import VerdictPool
@@ -171,6 +172,7 @@ def resolved(settings: Settings) -> Resolved:
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
+    from resolve.earlier import key_of, read_earlier
     from resolve.effort import Effort
     from resolve.lists import write_lists
     from resolve.needed_pairs import Ahead
@@ -214,6 +216,11 @@ def resolved(settings: Settings) -> Resolved:
                 open_reference(settings.against, directory, index, search_options)
             )
             catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
+        key = key_of(index, options, search_options)
+        # What a reference index adds is not kept.
+        earlier = None
+        if reference is None:
+            earlier = read_earlier(directory, key, indexes.image_ids)
         statistics = CandidateStatistics()
         searchers: JoinPool
         if cluster is None:
@@ -223,7 +230,13 @@ def resolved(settings: Settings) -> Resolved:
         else:
             searchers = JoinCluster(cluster, index, indexes, search_options)
         candidates = candidate_pairs(
-            index, indexes, search_options, statistics, reference, searchers
+            index,
+            indexes,
+            search_options,
+            statistics,
+            reference,
+            searchers,
+            None if earlier is None else earlier.searched,
         )
         shown = stack.enter_context(display("resolving", settings))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
@@ -233,14 +246,31 @@ def resolved(settings: Settings) -> Resolved:
         if second_look is not None:
             ahead = OpenPairs(verdicts, second_look).after(ahead)
         resolution = resolve(
-            catalog, candidates, verdicts, options, ResolveDisplay(shown), statistics, ahead
+            catalog,
+            candidates,
+            verdicts,
+            options,
+            ResolveDisplay(shown),
+            statistics,
+            ahead,
+            earlier,
         )
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)
         summary = write_lists(resolution, catalog, settings.out, effort)
         report = write_report(settings.out, catalog, summary)
+        if is_writable and reference is None and statistics.searched is not None:
+            _keep_for_later(directory, key, resolution.for_later(statistics.searched))
     return Resolved(summary, report, effort, statistics.capped_images)
+
+
+def _keep_for_later(directory: IndexDirectory, key: str, earlier: Earlier) -> None:
+    from resolve.earlier import write_earlier
+
+    problem = write_earlier(directory, key, earlier)
+    if problem:
+        print(f"The next resolve will search for every image anew. {problem}", file=sys.stderr)
 
 
 def _pool(

@@ -31,6 +31,7 @@ from storage.codec import (
 )
 from storage.commit import CatalogBatch, Commit, IndexedBlob, UnreadableBlob
 from storage.databases import (
+    IDENTITY,
     LAST_IMAGE_ID,
     PARAMETERS,
     REMOVALS,
@@ -304,6 +305,11 @@ class Catalog(CatalogListings):
     def removals(self) -> int:
         """Images removed so far."""
         return self._number(REMOVALS)
+
+    @property
+    def identity(self) -> bytes:
+        """16 bytes that tell this catalog, and what is derived of its ids, from every other."""
+        return self._get(self._db.meta, IDENTITY) or b""
 
     @property
     def models(self) -> tuple[str, ...]:

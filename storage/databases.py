@@ -1,7 +1,8 @@
 """The named databases inside catalog.lmdb, and how they are walked.
 
-    meta         name → number or value: schema, parameters, last_image_id, removals, and the
-                 number of blobs with each status
+    meta         name → number or value: schema, parameters, last_image_id, removals, identity (16
+                 random bytes, others in each catalog that gives ids), and the number of blobs with
+                 each status
     blobs        key of the URI → blob entry
     holders      image id // 16 → the keys of the blobs that hold these images (`storage.holders`)
     image_blobs  image id, key of the URI → nothing: the same, of images indexed with schema 2
@@ -27,6 +28,7 @@ Keys and values are laid out as `storage.codec` says. Image ids ascend from 1 an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -44,6 +46,7 @@ SCHEMA = b"schema"
 PARAMETERS = b"parameters"
 LAST_IMAGE_ID = b"last_image_id"
 REMOVALS = b"removals"
+IDENTITY = b"identity"
 
 # Quoted: only the type stubs know that transactions without buffers give bytes.
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
@@ -104,6 +107,7 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             # From now on an earlier version would not see all that is there.
             with environment.begin(write=True) as txn:
                 write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
+                txn.put(IDENTITY, os.urandom(16), db=meta)
     return databases
 
 

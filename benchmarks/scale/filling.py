@@ -56,8 +56,10 @@ def fill(
         model = model or ModelParameters(MODEL, world.dimension, "made up", "made up", 224)
         catalog.set_parameters(IndexParameters(SCHEMA_VERSION, "1", 640, (model,)))
         for (first, vectors), (_, small, large) in zip(
-            world.vectors(), world.hashes(), strict=True
+            world.vectors(start), world.hashes(start), strict=True
         ):
+            if first >= stop:
+                break
             for begin in range(first, first + len(vectors), _BATCH):
                 numbers = range(max(begin, start), min(begin + _BATCH, first + len(vectors), stop))
                 if numbers:
