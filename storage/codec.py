@@ -31,7 +31,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from hashlib import sha256
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from struct import Struct, unpack
+from struct import error as error_of_struct
 from typing import Any
 
 import msgpack
@@ -66,6 +68,8 @@ _NO_METADATA = astuple(Metadata())
 _MEASURES = tuple(f.name for f in fields(Quality) if f.type == "float")
 _FACTS = tuple(f.name for f in fields(Quality) if f.type != "float")
 _MEASURES_OF, _FACTS_OF = attrgetter(*_MEASURES), attrgetter(*_FACTS)
+_IN_ORDER = itemgetter(*((*_MEASURES, *_FACTS).index(f.name) for f in fields(Quality)))
+_HASHES = Struct("<8s32sf")
 _METADATA = attrgetter(*(f.name for f in fields(Metadata)))
 _STATUSES = (BlobStatus.INDEXED, BlobStatus.UNREADABLE)
 
@@ -133,17 +137,16 @@ def decode_record(value: bytes, hashes: bytes = b"") -> ImageRecord:
     row = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)
     try:
         return _old_record(row) if row[0] == LAYOUT_VERSION else _record(row, hashes)
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, error_of_struct) as error:
         raise LayoutError(f"not a record: {error}") from error
 
 
 def _record(row: list[Any], hashes: bytes) -> ImageRecord:
-    (hash64, hash256, texture) = np.frombuffer(hashes, _HASH_ROW)[0]
+    hash64, hash256, texture = _HASHES.unpack(hashes)
     coded = np.frombuffer(row[7], np.uint8)
     histogram = np.zeros(64, np.uint8)
-    histogram[np.unpackbits(coded[:8]).astype(bool)] = coded[8:]
-    measures = np.frombuffer(row[9], "<f4").tolist()
-    facts = dict(zip(_FACTS, row[10], strict=False))
+    histogram[np.unpackbits(coded[:8]).view(np.bool_)] = coded[8:]
+    measures = unpack(f"<{len(row[9]) // 4}f", row[9])
     return ImageRecord(
         digest=row[1],
         byte_size=row[2],
@@ -151,14 +154,22 @@ def _record(row: list[Any], hashes: bytes) -> ImageRecord:
         width=row[4],
         height=row[5],
         orientation=row[6],
-        hash64=hash64.tobytes(),
-        hash256=hash256.tobytes(),
-        texture=float(texture),
+        hash64=hash64,
+        hash256=hash256,
+        texture=texture,
         colour_histogram=histogram,
         colour_layout=np.frombuffer(row[8], np.uint8).reshape(4, 4, 3),
-        quality=Quality(**dict(zip(_MEASURES, measures, strict=False)), **facts),
+        quality=_quality(measures, row[10]),
         metadata=Metadata(*row[11]),
     )
+
+
+def _quality(measures: Sequence[float], facts: Sequence[object]) -> Quality:
+    if len(measures) == len(_MEASURES) and len(facts) == len(_FACTS):
+        return Quality(*_IN_ORDER((*measures, *facts)))
+    # Of a version that knew fewer.
+    known = [*zip(_MEASURES, measures, strict=False), *zip(_FACTS, facts, strict=False)]
+    return Quality(**dict(known))  # type: ignore[arg-type]
 
 
 def _old_record(row: list[Any]) -> ImageRecord:

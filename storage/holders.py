@@ -113,8 +113,10 @@ class HolderChanges:
 
 
 def _own_keys(txn: Transaction, databases: Databases, image_id: int) -> list[bytes]:
-    prefix = encode_number(image_id)
     found: list[bytes] = []
+    if not txn.stat(databases.image_blobs)["entries"]:
+        return found
+    prefix = encode_number(image_id)
     with txn.cursor(db=databases.image_blobs) as cursor:
         if cursor.set_range(prefix):
             for key in cursor.iternext(keys=True, values=False):

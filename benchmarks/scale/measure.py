@@ -137,10 +137,7 @@ def measure_added(
     reach = _within_reach(world, images, options)
     numbers = np.arange(images)
     reach &= (numbers >= before.images) | (world.originals()[:images] >= before.images)
-    spent, whole = (
-        sum(stage.cpu_seconds for stage in stages.values())
-        for stages in (run.stages, before.stages)
-    )
+    spent, whole = _cpu_seconds(run.stages), _cpu_seconds(before.stages)
     return Added(
         images=images - before.images,
         stages=run.stages,
@@ -212,6 +209,10 @@ def _resolved(
             keepers=resolution.keeper_of[1 : images + 1],
             deleted=summary.delete,
         )
+
+
+def _cpu_seconds(stages: dict[str, Stage]) -> float:
+    return sum(stage.cpu_seconds for stage in stages.values())
 
 
 def _within_reach(world: World, images: int, options: SearchOptions) -> NDArray[np.bool_]:

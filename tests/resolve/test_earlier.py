@@ -18,6 +18,7 @@ from resolve.resolve import Resolution, ResolveOptions, resolve
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.self_join import CandidateStatistics, candidate_pairs
+from storage.blob import Blob
 from storage.catalog import Catalog, CatalogBatch, IndexedBlob
 from storage.index_directory import IndexDirectory
 
@@ -88,8 +89,6 @@ def blob_of(index: Path, number: int) -> IndexedBlob:
         image_id = catalog.image_id(digest_of(number))
         assert image_id is not None
         entry = catalog.blobs_of(image_id)[0]
-    from storage.blob import Blob
-
     blob = Blob(entry.uri, entry.size, entry.etag, entry.last_modified)
     return IndexedBlob(blob, entry.source, digest_of(number))
 
