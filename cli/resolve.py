@@ -22,6 +22,7 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
+    MemoryOption,
     QuietOption,
     StrictnessOption,
     settings_from,
@@ -111,6 +112,7 @@ def _command(
             "--workers", metavar="N", help="Processes that search and verify. Default: one a core"
         ),
     ] = None,
+    memory: MemoryOption = None,
     protect: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,6 +132,7 @@ def _command(
         out=out,
         against=against,
         workers=workers,
+        memory=memory,
         strictness=strictness,
         matcher=matcher,
         second_look=second_look,
@@ -189,6 +192,7 @@ def resolved(settings: Settings) -> Resolved:
     from search.self_join import CandidateStatistics, candidate_pairs
     from storage.catalog import Catalog
     from storage.index_directory import IndexDirectory
+    from storage.resident import bounded_memory
 
     directory = IndexDirectory.open(settings.index)
     verifier = load_verifier(settings)
@@ -202,6 +206,7 @@ def resolved(settings: Settings) -> Resolved:
     )
     _require_writable(settings.out)
     with ExitStack() as stack:
+        stack.enter_context(bounded_memory(settings.memory_of_each))
         cluster = open_cluster(settings, stack)
         index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
@@ -225,7 +230,9 @@ def resolved(settings: Settings) -> Resolved:
         searchers: JoinPool
         if cluster is None:
             searchers = stack.enter_context(
-                JoinWorkers(directory.path, search_options, settings.workers)
+                JoinWorkers(
+                    directory.path, search_options, settings.workers, settings.memory_of_each
+                )
             )
         else:
             searchers = JoinCluster(cluster, index, indexes, search_options)
@@ -287,7 +294,9 @@ def _pool(
     # What is sent elsewhere holds no secret.
     make_verifier = partial(load_verifier, replace(settings, connection_string=""))
     if cluster is None:
-        return VerdictProcesses(open_catalog, make_verifier, settings.workers)
+        return VerdictProcesses(
+            open_catalog, make_verifier, settings.workers, settings.memory_of_each
+        )
     return VerdictCluster(cluster, catalog, make_verifier, verifying_gpu_share(settings, cluster))
 
 

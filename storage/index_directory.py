@@ -3,6 +3,7 @@
 DIR/dedup-index.json   marks the directory as an index, with its schema version
 DIR/catalog.lmdb/      the truth
 DIR/faiss/             derived from it; may be removed at any time
+DIR/resolved           derived likewise: what a resolve leaves for the next (`resolve.earlier`)
 DIR/lock               held by the process that writes
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ from search.options import SearchOptions
 from search.self_join import CandidateStatistics, candidate_pairs
 from storage.catalog import Catalog
 from storage.index_directory import IndexDirectory
+from storage.resident import bounded_memory
 
 FILL, JOIN, GROUP, LISTS = "fill", "join", "group", "lists"
 STAGES = (FILL, JOIN, GROUP, LISTS)
+# As of --memory.
+_MEMORY = 4096 * 2**20
 # Bounds of the cosines of planted copies that recall is told for.
 _BINS = (0.0, 0.65, 0.7, 0.8, 0.9, 1.001)
 
@@ -178,10 +182,15 @@ def _resolved(
         shutil.rmtree(directory.faiss_path, ignore_errors=True)
         (path / RESOLVED).unlink(missing_ok=True)
     resolving = ResolveOptions()
-    with directory.write_lock(), Catalog.open_writer(directory.catalog_path) as catalog:
+    share = _MEMORY // (1 + (os.cpu_count() or 1))
+    with (
+        bounded_memory(share),
+        directory.write_lock(),
+        Catalog.open_writer(directory.catalog_path) as catalog,
+    ):
         with stages.stage(FILL):
             indexes = IndexSet.open(directory, catalog, options)
-        with stages.stage(JOIN), JoinWorkers(path, options) as workers:
+        with stages.stage(JOIN), JoinWorkers(path, options, memory=share) as workers:
             key = key_of(catalog, resolving, options)
             earlier = read_earlier(directory, key, indexes.image_ids)
             searched = None if earlier is None else earlier.searched
