@@ -134,7 +134,7 @@ class Outcomes:
 
     def group_id(self, keeper: int) -> str:
         """The same on every run and in every store, for it comes from the keeper's content."""
-        return self._catalog.record(keeper).digest.hex()[:_GROUP_ID_DIGITS]
+        return self._catalog.digest(keeper).hex()[:_GROUP_ID_DIGITS]
 
     def _leads(self, entry: BlobEntry) -> bool:
         group = self._resolution.group(entry.image_id) if entry.image_id else None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from storage.catalog_listings import CatalogListings
 from storage.codec import (
     blob_key,
+    decode_digest,
     decode_entry,
     decode_hashes,
     decode_number,
@@ -174,6 +175,12 @@ class Catalog(CatalogListings):
             if value is None:
                 raise KeyError(image_id)
             return decode_record(value, hashes_of(txn, self._db, image_id) or b"")
+
+    def digest(self, image_id: int) -> bytes:
+        """SHA-256. Raises KeyError when there is no such image."""
+        value = self._require(self._db.images, encode_number(image_id), image_id)
+        with storage_faults(self._path):
+            return decode_digest(value)
 
     def records(self, start_id: int = 0) -> Iterator[tuple[int, ImageRecord]]:
         """Ids from `start_id` on, ascending, with their records."""

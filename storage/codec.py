@@ -141,6 +141,14 @@ def decode_record(value: bytes, hashes: bytes = b"") -> ImageRecord:
         raise LayoutError(f"not a record: {error}") from error
 
 
+def decode_digest(value: bytes) -> bytes:
+    """The digest in a record; the rest of it is left alone. Raises LayoutError."""
+    digest = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)[1]
+    if not isinstance(digest, bytes):
+        raise LayoutError("not a record: no digest")
+    return digest
+
+
 def _record(row: list[Any], hashes: bytes) -> ImageRecord:
     hash64, hash256, texture = _HASHES.unpack(hashes)
     coded = np.frombuffer(row[7], np.uint8)

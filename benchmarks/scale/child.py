@@ -16,6 +16,8 @@ from benchmarks.scale.filling import fill
 from benchmarks.scale.measure import measure, measure_added
 from benchmarks.scale.world import World
 from search.options import SearchOptions
+from storage.catalog import Catalog
+from storage.index_directory import IndexDirectory
 
 _COMPLETE, _ADDED_TO = "complete", "added-to"
 
@@ -29,7 +31,7 @@ def main() -> None:
         # Ids are given once: what was added cannot be taken away and added again.
         shutil.rmtree(folder)
     if not (folder / _COMPLETE).exists():
-        fill(world, folder / "index", stop=size)
+        fill(world, folder / "index", start=_made(folder / "index"), stop=size)
         (folder / _COMPLETE).touch()
     print(f"{size:,} images made in {time.monotonic() - started:.0f} s", file=sys.stderr)
     options = SearchOptions()
@@ -43,6 +45,15 @@ def main() -> None:
         outcome = replace(outcome, added=added)
     beyond = {"bytes_beyond_vectors": outcome.bytes_beyond_vectors}
     print(json.dumps(asdict(outcome) | beyond))
+
+
+def _made(index: Path) -> int:
+    """How many images a run has made that was ended before it had made all."""
+    if not index.exists():
+        return 0
+    directory = IndexDirectory.open(index)
+    with Catalog.open_writer(directory.catalog_path) as catalog:
+        return catalog.last_image_id
 
 
 if __name__ == "__main__":
