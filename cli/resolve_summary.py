@@ -57,6 +57,12 @@ def print_summary(
             f"{plural(summary.reference_keepers, 'group')} with a keeper of the reference index "
             f"{printable(summary.options['against'])}, where nothing is deleted"
         )
+    if summary.images_resolved_before:
+        new = summary.images - summary.images_resolved_before
+        print(
+            f"{plural(new, 'image')} searched for; what was found of the others, and the groups in "
+            "which nothing has changed, are of an earlier run"
+        )
     if capped:
         print(
             f"{plural(capped, 'image')} had more neighbours than are looked at; "

@@ -39,8 +39,9 @@ _LENGTH_BYTES = 8
 # Some 3 MB before they are compressed.
 _GROUPS_TOGETHER = 2048
 _EFFORT = 1
-# With more new images than this share, searching for all of them finds more: from both sides.
-_MOST_NEW = 0.1
+# With more new images than this share, searching for all finds more, from both sides of a pair. For
+# so few it makes no difference.
+_MOST_NEW, _FEW = 0.1, 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,7 @@ def read_earlier(directory: IndexDirectory, key: str, images: NDArray[np.int64])
             head = msgpack.unpackb(next(frames), strict_map_key=False)
             if head["key"] != key:
                 return None
-            if (images > head["last_id"]).sum() > _MOST_NEW * max(len(images), 1):
+            if (images > head["last_id"]).sum() > max(_MOST_NEW * len(images), _FEW):
                 return None
             groups = tuple(group for frame in frames for group in _groups(frame))
         return _earlier(head, groups)

@@ -27,7 +27,9 @@ class Summary:
         reference_keepers: of those groups, the ones whose keeper only the reference index has.
         bytes: of all blobs. bytes_to_free: of those to be deleted.
         kept: why blobs stay, to how many. deleted: relation to how many blobs.
-        pairs: candidates verified. pairs_passed_over: decided by somebody earlier.
+        pairs: candidates verified, by earlier resolves too. pairs_passed_over: decided by somebody
+            earlier.
+        images_resolved_before: of the images, those that an earlier resolve had searched for.
         pairs_by_relation: of those verified.
         seconds: stage to wall time.
         verification: what the verdicts worked out in this run have cost; see `Effort`.
@@ -49,6 +51,7 @@ class Summary:
     deleted: Mapping[str, int]
     pairs: int
     pairs_passed_over: int
+    images_resolved_before: int
     pairs_by_relation: Mapping[str, int]
     seconds: Mapping[str, float]
     verification: Mapping[str, Any]
@@ -119,6 +122,7 @@ class SummaryCounts:
             deleted=dict(sorted(self.deleted.items())),
             pairs=resolution.pairs,
             pairs_passed_over=resolution.pairs_passed_over,
+            images_resolved_before=resolution.resolved_before,
             pairs_by_relation=dict(resolution.relations),
             seconds={
                 stage: round(spent, 3)
