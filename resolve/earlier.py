@@ -88,6 +88,8 @@ def key_of(catalog: Catalog, options: ResolveOptions, search: SearchOptions) -> 
 
 def write_earlier(directory: IndexDirectory, key: str, earlier: Earlier) -> str:
     """Replace what the last resolve has left; "" or, in words, why it could not be."""
+    if earlier.searched.last_id >= 1 << 32:
+        return "Its links number images by 32 bits, and there are more."
     try:
         with (
             directory.replacing(directory.path / NAME) as temporary,
