@@ -78,6 +78,7 @@ class Settings:
         change_feed: whether the change feeds of the sources' accounts are asked.
         preview_size: longer side of the stored previews, pixels.
         image_timeout: seconds one image may take before it counts as unreadable.
+        memory: MiB that all processes together hold resident, mapped pages of the index included.
         image_memory: MiB that decoding one image may take before it counts as unreadable.
         max_megapixels: images larger than this are unreadable (decompression bombs).
         max_megabytes: files larger than this are unreadable, MiB.
@@ -131,6 +132,7 @@ class Settings:
     change_feed: bool = False
     preview_size: int = 640
     image_timeout: float = 60.0
+    memory: int = 4096
     image_memory: float = 4096.0
     max_megapixels: float = 200.0
     max_megabytes: float = 512.0
@@ -162,6 +164,11 @@ class Settings:
     json: bool = False
     quiet: bool = False
 
+    @property
+    def memory_of_each(self) -> int:
+        """Bytes of `memory` for each process: the workers, and the one that started them."""
+        return self.memory * 2**20 // (self.workers + 1)
+
 
 _PARSERS: dict[str, Callable[[object], Any]] = {
     "index": parse_path,
@@ -183,6 +190,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "change_feed": parse_boolean,
     "preview_size": parse_number(160, 4096, is_whole=True),
     "image_timeout": parse_number(1, 3600, is_whole=False),
+    "memory": parse_number(256, 1_048_576, is_whole=True),
     "image_memory": parse_number(256, 1_048_576, is_whole=False),
     "max_megapixels": parse_number(0.01, 10_000, is_whole=False),
     "max_megabytes": parse_number(0.01, 65_536, is_whole=False),

@@ -19,6 +19,7 @@ from cli.options import (
     EngineOption,
     IndexOption,
     JsonOption,
+    MemoryOption,
     QuietOption,
     RateOption,
     RuntimeOption,
@@ -161,6 +162,7 @@ def _command(
         float | None,
         typer.Option("--image-memory", metavar="MIB", help="Memory for one image. Default: 4096"),
     ] = None,
+    memory: MemoryOption = None,
     runtime: RuntimeOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,
@@ -196,6 +198,7 @@ def _command(
         image_memory=image_memory,
         max_megapixels=max_megapixels,
         max_megabytes=max_megabytes,
+        memory=memory,
         runtime=runtime,
         device=device,
         engine=engine,
@@ -215,9 +218,10 @@ def run(locations: list[str], settings: Settings) -> None:
     from cli.index_summary import print_summary
     from cli.output import print_json
     from cli.watching import open_change_sources, require_watching, watch
+    from storage.resident import bounded_memory
 
     require_watching(settings)
-    with ExitStack() as stack:
+    with ExitStack() as stack, bounded_memory(settings.memory_of_each):
         changes = open_change_sources(locations, settings, stack)
         one_pass = prepared(locations, settings, stack)
         if settings.watch:

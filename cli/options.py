@@ -67,6 +67,12 @@ DeviceOption = Annotated[
     str | None,
     typer.Option("--device", metavar="WHERE", help="auto, cpu, cuda or cuda:1. Default: auto"),
 ]
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory", metavar="MIB", help="What all processes together hold resident. Default: 4096"
+    ),
+]
 EngineOption = Annotated[
     str | None,
     typer.Option(

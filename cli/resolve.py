@@ -22,12 +22,14 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
+    MemoryOption,
     QuietOption,
     StrictnessOption,
     settings_from,
 )
 
 if TYPE_CHECKING:
+    from resolve.earlier import Earlier
     from resolve.effort import Effort
     from resolve.summary import Summary
     from resolve.verdict_workers import VerdictPool
@@ -110,6 +112,7 @@ def _command(
             "--workers", metavar="N", help="Processes that search and verify. Default: one a core"
         ),
     ] = None,
+    memory: MemoryOption = None,
     protect: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,6 +141,7 @@ def _command(
         out=out,
         against=against,
         workers=workers,
+        memory=memory,
         strictness=strictness,
         matcher=matcher,
         second_look=second_look,
@@ -179,6 +183,7 @@ def resolved(settings: Settings) -> Resolved:
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
+    from resolve.earlier import key_of, read_earlier
     from resolve.effort import Effort
     from resolve.lists import write_lists
     from resolve.needed_pairs import Ahead
@@ -196,6 +201,7 @@ def resolved(settings: Settings) -> Resolved:
     from search.self_join import CandidateStatistics, candidate_pairs
     from storage.catalog import Catalog
     from storage.index_directory import IndexDirectory
+    from storage.resident import bounded_memory
 
     directory = IndexDirectory.open(settings.index)
     verifier = load_verifier(settings)
@@ -210,6 +216,7 @@ def resolved(settings: Settings) -> Resolved:
     )
     _require_writable(settings.out)
     with ExitStack() as stack:
+        stack.enter_context(bounded_memory(settings.memory_of_each))
         cluster = open_cluster(settings, stack)
         index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
@@ -224,16 +231,29 @@ def resolved(settings: Settings) -> Resolved:
                 open_reference(settings.against, directory, index, search_options)
             )
             catalog, open_catalog, reference = both.catalog, both.open_catalog, both.candidates
+        key = key_of(index, options, search_options)
+        # What a reference index adds is not kept.
+        earlier = None
+        if reference is None:
+            earlier = read_earlier(directory, key, indexes.image_ids)
         statistics = CandidateStatistics()
         searchers: JoinPool
         if cluster is None:
             searchers = stack.enter_context(
-                JoinWorkers(directory.path, search_options, settings.workers)
+                JoinWorkers(
+                    directory.path, search_options, settings.workers, settings.memory_of_each
+                )
             )
         else:
             searchers = JoinCluster(cluster, index, indexes, search_options)
         candidates = candidate_pairs(
-            index, indexes, search_options, statistics, reference, searchers
+            index,
+            indexes,
+            search_options,
+            statistics,
+            reference,
+            searchers,
+            None if earlier is None else earlier.searched,
         )
         shown = stack.enter_context(display("resolving", settings))
         verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
@@ -243,14 +263,31 @@ def resolved(settings: Settings) -> Resolved:
         if second_look is not None:
             ahead = OpenPairs(verdicts, second_look).after(ahead)
         resolution = resolve(
-            catalog, candidates, verdicts, options, ResolveDisplay(shown), statistics, ahead
+            catalog,
+            candidates,
+            verdicts,
+            options,
+            ResolveDisplay(shown),
+            statistics,
+            ahead,
+            earlier,
         )
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)
         summary = write_lists(resolution, catalog, settings.out, effort)
         report = write_report(settings.out, catalog, summary)
+        if is_writable and reference is None and statistics.searched is not None:
+            _keep_for_later(directory, key, resolution.for_later(statistics.searched))
     return Resolved(summary, report, effort, statistics.capped_images)
+
+
+def _keep_for_later(directory: IndexDirectory, key: str, earlier: Earlier) -> None:
+    from resolve.earlier import write_earlier
+
+    problem = write_earlier(directory, key, earlier)
+    if problem:
+        print(f"The next resolve will search for every image anew. {problem}", file=sys.stderr)
 
 
 def _pool(
@@ -267,7 +304,9 @@ def _pool(
     # What is sent elsewhere holds no secret.
     make_verifier = partial(load_verifier, replace(settings, connection_string=""))
     if cluster is None:
-        return VerdictProcesses(open_catalog, make_verifier, settings.workers)
+        return VerdictProcesses(
+            open_catalog, make_verifier, settings.workers, settings.memory_of_each
+        )
     return VerdictCluster(cluster, catalog, make_verifier, verifying_gpu_share(settings, cluster))
 
 

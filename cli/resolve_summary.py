@@ -67,6 +67,12 @@ def print_summary(
             f"{plural(summary.raw['shots'], 'shot')} of a RAW file and a JPEG: "
             + (f"one of the two goes of {halved:,}" if halved else "both stay (--raw-pairs)")
         )
+    if summary.images_resolved_before:
+        new = summary.images - summary.images_resolved_before
+        print(
+            f"{plural(new, 'image')} searched for; what was found of the others, and the groups in "
+            "which nothing has changed, are of an earlier run"
+        )
     if capped:
         print(
             f"{plural(capped, 'image')} had more neighbours than are looked at; "

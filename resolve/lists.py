@@ -9,6 +9,7 @@ end.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -42,6 +43,7 @@ KEEP_COLUMNS = ("path", "reason", "group", "bytes")
 DELETE_COLUMNS = ("path", "keep", "relation", "score", "bytes", "group", "reason")
 UNREADABLE_COLUMNS = ("path", "reason")
 
+_TO_BE_QUOTED = re.compile('[,"\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -104,7 +106,7 @@ def safe_cell(text: str) -> str:
 
 
 def _quoted(cell: str) -> str:
-    if any(letter in cell for letter in ',"\r\n') or cell != cell.strip():
+    if _TO_BE_QUOTED.search(cell) or cell != cell.strip():
         return '"' + cell.replace('"', '""') + '"'
     return cell
 

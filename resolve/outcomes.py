@@ -136,7 +136,7 @@ class Outcomes:
 
     def group_id(self, keeper: int) -> str:
         """The same on every run and in every store, for it comes from the keeper's content."""
-        return self._catalog.record(keeper).digest.hex()[:_GROUP_ID_DIGITS]
+        return self._catalog.digest(keeper).hex()[:_GROUP_ID_DIGITS]
 
     def reasons(self, group: Group) -> list[str]:
         """Why the keeper of a group stays, and why this one of the files with its bytes."""

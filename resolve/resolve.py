@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resolve.blobs import BlobCensus, BlobPlan, plan_blobs
+from resolve.changes import Changes
 from resolve.contest import Candidate
 from resolve.decisions import Decisions
+from resolve.earlier import Earlier
 from resolve.groups import (
     Constraints,
     Group,
@@ -33,7 +35,7 @@ from resolve.needed_pairs import Ahead, needed_pairs
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
 from resolve.raw_pairs import RawImages, RawPairs, Shots
 from search.candidates import CandidatePair
-from search.self_join import CandidateStatistics
+from search.self_join import CandidateStatistics, Searched
 from storage.catalog_view import CatalogView
 from storage.errors import UsageError
 
@@ -113,9 +115,11 @@ class Resolution:
 
     Attributes:
         groups: those with members, and those of images that several blobs hold.
+        grouped: those of copies, before RAW files and byte-identical blobs were looked at.
         keeper_of: int64 (last id + 1,): the keeper of each deleted image; 0 for those that stay.
         group_of: int64 (last id + 1,): place in `groups` plus one; 0 for none.
-        was_linked: bool (last id + 1,): a verdict said "copy" of it and some other.
+        links: the verdicts that said "copy".
+        was_linked: bool (last id + 1,): one of them is of it.
         constraints: what was settled beforehand.
         census: which blobs are names of one object, or protected.
         options: as they were given.
@@ -124,11 +128,14 @@ class Resolution:
         shots: a RAW file and its JPEG, how many. shots_halved: of which one goes.
         relations: relation to the number of pairs.
         seconds: stage to wall time.
+        resolved_before: images that an earlier resolve had searched for.
     """
 
     groups: tuple[Group, ...]
+    grouped: tuple[Group, ...]
     keeper_of: NDArray[np.int64]
     group_of: NDArray[np.int64]
+    links: Links
     was_linked: NDArray[np.bool_]
     constraints: Constraints
     census: BlobCensus
@@ -140,6 +147,21 @@ class Resolution:
     shots_halved: int
     relations: Mapping[str, int]
     seconds: Mapping[str, float]
+    resolved_before: int = 0
+
+    def for_later(self, searched: Searched) -> Earlier:
+        """What the next resolve of this index needs."""
+        return Earlier(
+            searched=searched,
+            blobs=self.census.of_image,
+            undeletable=_flags(self.constraints.undeletable, len(self.keeper_of)),
+            links=self.links,
+            groups=tuple(group for group in self.grouped if group.members),
+            relations=self.relations,
+            pairs=self.pairs,
+            passed_over=self.pairs_passed_over,
+            raw_passed_over=self.raw_pairs_passed_over,
+        )
 
     def keeper(self, image_id: int) -> int:
         """The image that stays in place of this one; 0 when it stays itself."""
@@ -203,6 +225,7 @@ def resolve(
     listener: ResolveListener | None = None,
     searched: CandidateStatistics | None = None,
     ahead: Ahead = iter,
+    earlier: Earlier | None = None,
 ) -> Resolution:
     """Verifies the candidates, groups what are copies and chooses who stays. Deletes nothing.
 
@@ -213,6 +236,8 @@ def resolve(
         searched: filled by those who search for the candidates while they are asked for, so that
             the time for it is not taken for verification.
         ahead: gives pairs back, their verdicts known to `verdicts` by then; many side by side.
+        earlier: what an earlier resolve has left, made with the same options; the candidates are
+            then those that it has not seen.
 
     Raises:
         UsageError: nothing in the index lies under a protected prefix.
@@ -232,16 +257,18 @@ def resolve(
         return likely_keeper(ids, part, verdicts, judge, constraints)
 
     raw_images = RawImages(catalog, last_id)
-    linked = _Linking(constraints, raw_images, listener)
+    linked = _Linking(constraints, raw_images, listener, earlier)
     needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, catalog.record, stays_of)
-    links = linked.links(needed, verdicts)
+    new_links = linked.links(needed, verdicts)
     verified = time.monotonic()
-    groups: list[Group] = []
+    changes = Changes.since(earlier, new_links, census, constraints)
+    links = changes.links
+    groups: list[Group] = [*changes.groups]
     was_linked = np.zeros(last_id + 1, np.bool_)
     was_linked[links.low] = True
     was_linked[links.high] = True
     done = 0
-    parts = pools(links, last_id)
+    parts = pools(changes.open_links, last_id)
     while together := [_ordered(part, images, judge) for part in islice(parts, _POOLS_TOGETHER)]:
         for _ in ahead(
             CandidatePair(min(pair), max(pair), 64, {})
@@ -253,9 +280,12 @@ def resolve(
             groups += group_pool(ids, part, verdicts, judge, constraints)
             done += len(part)
             listener.on_progress(
-                ResolveProgress("grouping", done, len(links), linked.relations, len(groups))
+                ResolveProgress(
+                    "grouping", done, len(changes.open_links), linked.relations, len(groups)
+                )
             )
     keeper_of, group_of = _outcome(groups, last_id)
+    grouped = tuple(groups)
     shots = Shots(catalog, tuple(census.named_raw), raw_images)
     halved = 0
     if options.raw_pairs is not RawPairs.KEEP:
@@ -265,8 +295,10 @@ def resolve(
     groups += _exact_groups(catalog, census, keeper_of, group_of, len(groups))
     return Resolution(
         groups=tuple(groups),
+        grouped=grouped,
         keeper_of=keeper_of,
         group_of=group_of,
+        links=links,
         was_linked=was_linked,
         constraints=constraints,
         census=census,
@@ -278,6 +310,7 @@ def resolve(
         shots_halved=halved,
         relations=dict(sorted(linked.relations.items())),
         seconds=_seconds(searched, verified - started, time.monotonic() - verified),
+        resolved_before=changes.images_before,
     )
 
 
@@ -305,15 +338,19 @@ class _Linking:
     """Verifies candidates and notes which are copies: 17 bytes a link."""
 
     def __init__(
-        self, constraints: Constraints, raw_images: RawImages, listener: ResolveListener
+        self,
+        constraints: Constraints,
+        raw_images: RawImages,
+        listener: ResolveListener,
+        earlier: Earlier | None,
     ) -> None:
         self._constraints = constraints
         self._raw_images = raw_images
         self._listener = listener
-        self.relations: Counter[str] = Counter()
-        self.pairs = 0
-        self.passed_over = 0
-        self.raw_passed_over = 0
+        self.relations: Counter[str] = Counter(earlier.relations if earlier else {})
+        self.pairs = earlier.pairs if earlier else 0
+        self.passed_over = earlier.passed_over if earlier else 0
+        self.raw_passed_over = earlier.raw_passed_over if earlier else 0
 
     def undecided(self, candidates: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
         """Those that nobody said are not the same, and that are no RAW files."""
@@ -343,6 +380,13 @@ class _Linking:
         return Links(
             np.array(low, np.int64), np.array(high, np.int64), np.array(covering, np.uint8)
         )
+
+
+def _flags(ids: Collection[int], size: int) -> NDArray[np.bool_]:
+    flags = np.zeros(size, np.bool_)
+    chosen = np.fromiter(ids, np.int64)
+    flags[chosen[chosen < size]] = True
+    return flags
 
 
 def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:

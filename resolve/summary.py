@@ -42,7 +42,9 @@ class Summary:
         reference_keepers: of those groups, the ones whose keeper only the reference index has.
         bytes: of all blobs. bytes_to_free: of those to be deleted.
         kept: why blobs stay, to how many. deleted: relation to how many blobs.
-        pairs: candidates verified. pairs_passed_over: decided by somebody earlier.
+        pairs: candidates verified, by earlier resolves too. pairs_passed_over: decided by somebody
+            earlier.
+        images_resolved_before: of the images, those that an earlier resolve had searched for.
         pairs_by_relation: of those verified.
         raw: `pairs_passed_over` for one of them is a RAW file; `shots` of which there are a RAW
             file and a JPEG, and `halved`, those of which one goes.
@@ -66,6 +68,7 @@ class Summary:
     deleted: Mapping[str, int]
     pairs: int
     pairs_passed_over: int
+    images_resolved_before: int
     pairs_by_relation: Mapping[str, int]
     raw: Mapping[str, int]
     seconds: Mapping[str, float]
@@ -137,6 +140,7 @@ class SummaryCounts:
             deleted=dict(sorted(self.deleted.items())),
             pairs=resolution.pairs,
             pairs_passed_over=resolution.pairs_passed_over,
+            images_resolved_before=resolution.resolved_before,
             pairs_by_relation=dict(resolution.relations),
             raw={
                 "pairs_passed_over": resolution.raw_pairs_passed_over,

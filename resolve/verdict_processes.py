@@ -16,6 +16,7 @@ import faiss
 from resolve.verdict_workers import Answer, Pair, Promise, WorkerLost
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from storage.catalog_view import CatalogView
+from storage.resident import bound_memory
 from storage.worker_processes import worker_context
 
 VerifierFactory = Callable[[], PairVerifier]
@@ -32,14 +33,20 @@ class VerdictProcesses:
         open_catalog: opens the catalog to be read; it must be picklable.
         make_verifier: makes a worker's verifier; it must be picklable.
         workers: processes; one is no help to this one.
+        memory: bytes that each may hold (`storage.resident`); 0 sets no bound.
     """
 
     def __init__(
-        self, open_catalog: CatalogOpener, make_verifier: VerifierFactory, workers: int
+        self,
+        open_catalog: CatalogOpener,
+        make_verifier: VerifierFactory,
+        workers: int,
+        memory: int = 0,
     ) -> None:
         self._open_catalog = open_catalog
         self._make_verifier = make_verifier
         self._workers = workers
+        self._memory = memory
         self._pool: ProcessPoolExecutor | None = None
 
     @property
@@ -75,7 +82,7 @@ class VerdictProcesses:
                 self._workers,
                 mp_context=worker_context(),
                 initializer=_start_worker,
-                initargs=(self._open_catalog, self._make_verifier),
+                initargs=(self._open_catalog, self._make_verifier, self._memory),
             )
         return self._pool
 
@@ -86,7 +93,9 @@ class _Worker:
     verdicts: CachedVerdicts
 
 
-def _start_worker(open_catalog: CatalogOpener, make_verifier: VerifierFactory) -> None:
+def _start_worker(open_catalog: CatalogOpener, make_verifier: VerifierFactory, memory: int) -> None:
+    if memory:
+        bound_memory(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     # One worker, one core: the pool is the parallelism.

@@ -6,7 +6,7 @@ neighbours it is chance: their copies are among those.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from search.candidates import CandidatePair
 from search.hash_index import NOT_PROPOSED
 from search.hits import I64
 from search.options import SearchOptions
+from search.pair_spool import Proposals
 from storage.records import F32
 
 
@@ -24,14 +25,23 @@ class Company:
         image_ids: int64 (n,), ascending.
         models: of the embeddings, in the order of the sources of evidence.
         options: what a proposal may be worth.
+        known: by model and image id what an earlier join has found, float32.
     """
 
-    def __init__(self, image_ids: I64, models: Sequence[str], options: SearchOptions) -> None:
+    def __init__(
+        self,
+        image_ids: I64,
+        models: Sequence[str],
+        options: SearchOptions,
+        known: Mapping[str, F32] | None = None,
+    ) -> None:
         # By image id. NaN: no embedding, or not searched for.
         size = int(image_ids[-1]) + 1 if len(image_ids) else 0
         self._nearest: dict[str, F32] = {
             model: np.full(size, np.nan, np.float32) for model in models
         }
+        for model, of_model in (known or {}).items():
+            self._nearest[model][: len(of_model)] = of_model[:size]
         self._size = size
         self._alone = options.hamming_alone
         self._behind = options.behind_nearest
@@ -46,6 +56,18 @@ class Company:
         """
         for of_model, found in zip(self._nearest.values(), nearest, strict=True):
             of_model[ids] = found
+
+    def see(self, proposals: Proposals) -> None:
+        """Take in what was found for others: an image is as near to them as they are to it."""
+        for number, of_model in enumerate(self._nearest.values(), start=1):
+            found = proposals[proposals["source"] == number]
+            for side in ("low", "high"):
+                np.fmax.at(of_model, found[side], found["value"])
+
+    @property
+    def nearest(self) -> dict[str, F32]:
+        """By model and image id: what is known now, float32."""
+        return self._nearest
 
     def is_worth_it(self, pair: CandidatePair) -> bool:
         """False when the pair is weaker than what its images have elsewhere."""

@@ -175,6 +175,7 @@ class IvfPqEmbeddingIndex:
             cap=max(2 * reach.cap, nearest),
             strong=self._widened(reach.strong),
             weak=_NOMINEES * reach.weak,
+            is_from_both_sides=reach.is_from_both_sides,
         )
         if on_gpu.count():
             nominate = on_gpu.nominees
@@ -186,7 +187,7 @@ class IvfPqEmbeddingIndex:
         added: list[tuple[I64, I64, F32]] = []
         room = max(n, 64) * _SLACK
         # What is not in the index is looked for from its own side only.
-        sides = 1 if own_ids is not None else 2
+        sides = 1 if own_ids is not None and reach.is_from_both_sides else 2
         near, far = _probes(lists.nearest(reduced, min(sides * self.nprobe, self._lists_total)))
         for probes, raises in ((near, True), (far, False)):
             for number, probing in probes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,12 +36,14 @@ class Joined:
 
     Attributes:
         catalog: the one `indexes` were opened on, or its vectors.
+        is_from_both_sides: every image is searched for, so that a pair is looked for twice.
     """
 
     catalog: VectorStore
     indexes: IndexSet
     options: SearchOptions
     reference: Reference | None = None
+    is_from_both_sides: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,9 @@ def search_block(joined: Joined, block: I64) -> Findings:
     """
     indexes, options, reference = joined.indexes, joined.options, joined.reference
     queries = _queries(joined.catalog, indexes, block)
-    evidence = _evidence(queries, indexes, options, is_own=True)
+    evidence = _evidence(
+        queries, indexes, options, is_own=True, is_from_both_sides=joined.is_from_both_sides
+    )
     proposals = [_proposed(block, evidence, reference)]
     is_capped = evidence.is_capped
     if reference is not None:
@@ -119,14 +123,20 @@ def _queries(catalog: VectorStore, indexes: IndexSet, block: I64) -> _Queries:
 
 
 def _evidence(
-    queries: _Queries, indexes: IndexSet, options: SearchOptions, *, is_own: bool
+    queries: _Queries,
+    indexes: IndexSet,
+    options: SearchOptions,
+    *,
+    is_own: bool,
+    is_from_both_sides: bool = True,
 ) -> Evidence:
     """What all indexes say of these images, which are in them (`is_own`) or are not."""
     own_ids = queries.ids if is_own else None
     hits: dict[int, Hits] = {}
     for number, (model, (vectors, places)) in enumerate(queries.vectors.items(), start=1):
+        reach = replace(options.reach(model), is_from_both_sides=is_from_both_sides)
         part = indexes.embeddings[model].search(
-            vectors, options.reach(model), own_ids=None if own_ids is None else own_ids[places]
+            vectors, reach, own_ids=None if own_ids is None else own_ids[places]
         )
         hits[number] = _in_places(part, places, len(queries.ids))
     hits[HASH_SOURCE] = _by_hash(queries, indexes, options, own_ids, hits)

@@ -22,6 +22,7 @@ from search.join_block import Findings, Joined, search_block
 from search.options import SearchOptions
 from storage.catalog import Catalog
 from storage.index_directory import IndexDirectory
+from storage.resident import bound_memory
 from storage.worker_processes import worker_context
 
 # Blocks asked for and not yet taken, for each worker: a few megabytes each.
@@ -52,11 +53,15 @@ class JoinWorkers:
         path: the directory of the index that is joined.
         options: as of the join.
         workers: processes; 0 is one for each core.
+        memory: bytes that each may hold (`storage.resident`); 0 sets no bound.
     """
 
-    def __init__(self, path: Path, options: SearchOptions, workers: int = 0) -> None:
+    def __init__(
+        self, path: Path, options: SearchOptions, workers: int = 0, memory: int = 0
+    ) -> None:
         self._path = path
         self._options = options
+        self._memory = memory
         self._workers = workers or os.cpu_count() or 1
         self._pool: ProcessPoolExecutor | None = None
 
@@ -112,7 +117,7 @@ class JoinWorkers:
                 self._workers,
                 mp_context=worker_context(),
                 initializer=_start_worker,
-                initargs=(self._path, self._options),
+                initargs=(self._path, self._options, self._memory),
             )
         return self._pool
 
@@ -123,7 +128,9 @@ class _Worker:
     joined: Joined
 
 
-def _start_worker(path: Path, options: SearchOptions) -> None:
+def _start_worker(path: Path, options: SearchOptions, memory: int) -> None:
+    if memory:
+        bound_memory(memory)
     directory = IndexDirectory.open(path)
     catalog = Catalog.open_reader(directory.catalog_path)
     indexes = IndexSet.open(directory, catalog, options, is_writable=False)

@@ -14,6 +14,9 @@ class Reach:
     A neighbour counts when its cosine similarity is at least `strong`; or at least `similarity`
     and among the `weak` most similar of those below `strong`; or when it is one of the `nearest`
     and at least at `floor`. Of all those, the `cap` most similar.
+
+    With `is_from_both_sides` approximate search counts on being asked from the other image of each
+    pair too, and looks half as far.
     """
 
     similarity: float
@@ -22,6 +25,7 @@ class Reach:
     cap: int
     strong: float = -1.0
     weak: int = 0
+    is_from_both_sides: bool = True
 
     @property
     def lowest(self) -> float:

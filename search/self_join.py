@@ -20,6 +20,7 @@ from search.join_workers import JoinPool
 from search.options import SearchOptions
 from search.pair_spool import PairSpool
 from storage.catalog import Catalog
+from storage.records import F32
 
 __all__ = ["CandidateStatistics", "Reference", "candidate_pairs"]
 
@@ -27,6 +28,19 @@ __all__ = ["CandidateStatistics", "Reference", "candidate_pairs"]
 _BLOCK, _LARGE_BLOCK = 1024, 32_768
 # Blocks for each worker, so that none waits long for the last one.
 _BLOCKS_PER_WORKER = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """What a join has found out that a later one needs.
+
+    Attributes:
+        last_id: every image of the catalog up to this id was searched for.
+        nearest: model to float32 (last_id + 1,), by image id, as of `search.company.Company`.
+    """
+
+    last_id: int
+    nearest: dict[str, F32]
 
 
 @dataclass(slots=True)
@@ -38,12 +52,14 @@ class CandidateStatistics:
         capped_images: had more neighbours than the cap; the nearest were proposed.
         pairs: proposed.
         seconds: wall time until the first pair was given.
+        searched: for a later join; known when the first pair is given.
     """
 
     images: int = 0
     capped_images: int = 0
     pairs: int = 0
     seconds: float = 0.0
+    searched: Searched | None = None
 
 
 def candidate_pairs(
@@ -53,6 +69,7 @@ def candidate_pairs(
     statistics: CandidateStatistics | None = None,
     reference: Reference | None = None,
     workers: JoinPool | None = None,
+    earlier: Searched | None = None,
 ) -> Iterator[CandidatePair]:
     """Each pair once, in the order of the lower, then the higher id.
 
@@ -70,6 +87,9 @@ def candidate_pairs(
         reference: where copies of the catalog's images are looked for too.
         workers: of the same index and options, used where it is large and there is no reference;
             None searches in this process.
+        earlier: what an earlier join of this catalog, with these options and no reference, has
+            found out: only images that are new since are searched for, and only pairs with one of
+            them are given.
 
     Raises:
         IndexStorageError: the catalog cannot be read, or there is no space for temporary files.
@@ -77,37 +97,46 @@ def candidate_pairs(
     counts = CandidateStatistics() if statistics is None else statistics
     started = time.monotonic()
     ids = indexes.image_ids
-    joined = Joined(catalog, indexes, options, reference)
+    joined = Joined(catalog, indexes, options, reference, is_from_both_sides=earlier is None)
+    wanted = ids if earlier is None else ids[ids > earlier.last_id]
     # The lower id of every pair is one of these, whichever index the other one is in.
-    company = Company(ids, list(indexes.embeddings), options)
+    known = None if earlier is None else earlier.nearest
+    company = Company(ids, list(indexes.embeddings), options, known)
     with PairSpool(ids, options.spill_after, options.spill_directory) as spool:
-        for findings in _findings(joined, workers):
+        for findings in _findings(joined, wanted, workers):
             spool.add(findings.proposals)
             company.add(findings.ids, findings.nearest)
+            if earlier is not None:
+                company.see(findings.proposals)
             counts.images += len(findings.ids)
             counts.capped_images += findings.capped
         counts.seconds = time.monotonic() - started
+        last_id = int(ids[-1]) if len(ids) else 0
+        counts.searched = Searched(last_id, company.nearest)
         for pair in filter(company.is_worth_it, spool.pairs(list(indexes.embeddings))):
             counts.pairs += 1
             yield pair
 
 
-def _findings(joined: Joined, workers: JoinPool | None) -> Iterator[Findings]:
+def _findings(joined: Joined, wanted: I64, workers: JoinPool | None) -> Iterator[Findings]:
     here = partial(search_block, joined)
-    # Products of large matrices, which exact search is made of, are fastest in one process.
     images = len(joined.indexes.image_ids)
+    # Products of large matrices, which exact search is made of, are fastest in one process.
     is_large = images > joined.options.exact_below
+    if not joined.is_from_both_sides:
+        # Few are new: each worker would take longer to open the index.
+        return map(here, _blocks(joined.indexes, wanted, _LARGE_BLOCK if is_large else _BLOCK))
     if workers is not None and joined.reference is None and is_large:
         size = images // (_BLOCKS_PER_WORKER * workers.workers)
         size = min(max(size, _BLOCK), _LARGE_BLOCK)
-        return workers.search(_blocks(joined.indexes, size), here)
-    return map(here, _blocks(joined.indexes, _BLOCK))
+        return workers.search(_blocks(joined.indexes, wanted, size), here)
+    return map(here, _blocks(joined.indexes, wanted, _BLOCK))
 
 
-def _blocks(indexes: IndexSet, size: int) -> Iterator[I64]:
-    """All images, those together that the first embedding index looks at together."""
-    ids = indexes.image_ids
-    for index in list(indexes.embeddings.values())[:1]:
-        ids = index.neighbours_together(ids)
+def _blocks(indexes: IndexSet, ids: I64, size: int) -> Iterator[I64]:
+    """These images, those together that the first embedding index looks at together."""
+    if len(ids) > size:
+        for index in list(indexes.embeddings.values())[:1]:
+            ids = index.neighbours_together(ids)
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

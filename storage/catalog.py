@@ -8,6 +8,7 @@ stored where is told in `storage.databases`, how in `storage.codec`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from storage.catalog_listings import CatalogListings
 from storage.codec import (
     blob_key,
+    decode_digest,
     decode_entry,
     decode_hashes,
     decode_number,
@@ -30,6 +32,7 @@ from storage.codec import (
 )
 from storage.commit import CatalogBatch, Commit, IndexedBlob, UnreadableBlob
 from storage.databases import (
+    IDENTITY,
     LAST_IMAGE_ID,
     PARAMETERS,
     REMOVALS,
@@ -37,8 +40,10 @@ from storage.databases import (
 )
 from storage.faults import storage_faults
 from storage.fingerprint import content_fingerprint
+from storage.holders import blob_keys_of, number_of_holders
+from storage.image_rows import decode_hash_blocks, hashes_of, sums_of
 from storage.md5s import digest_of_md5
-from storage.parameters import IndexParameters
+from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION, IndexParameters
 from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord
 from storage.runs import Json, Run
 from storage.vector_blocks import (
@@ -53,6 +58,7 @@ from storage.vector_blocks import (
 __all__ = ["Catalog", "CatalogBatch", "IndexedBlob", "UnreadableBlob"]
 
 _ROWS = 1024
+_HASHES_AT_ONCE = 65_536
 
 
 class Catalog(CatalogListings):
@@ -141,15 +147,13 @@ class Catalog(CatalogListings):
 
     def blob_keys_of(self, image_id: int) -> list[bytes]:
         """The keys of the blobs whose content is this image."""
-        prefix = encode_number(image_id)
-        found = []
-        with self._read() as txn, txn.cursor(db=self._db.image_blobs) as cursor:
-            if cursor.set_range(prefix):
-                for key in cursor.iternext(keys=True, values=False):
-                    if not key.startswith(prefix):
-                        break
-                    found.append(key[len(prefix) :])
-        return found
+        with self._read() as txn:
+            return blob_keys_of(txn, self._db, image_id)
+
+    def holder_count(self) -> int:
+        """How many blobs images know of, counted one by one."""
+        with self._read() as txn:
+            return number_of_holders(txn, self._db)
 
     def image_id(self, digest: bytes) -> int | None:
         """The image with this SHA-256."""
@@ -166,16 +170,33 @@ class Catalog(CatalogListings):
 
     def record(self, image_id: int) -> ImageRecord:
         """Raises KeyError when there is no such image."""
+        with self._read() as txn:
+            value = txn.get(encode_number(image_id), db=self._db.images)
+            if value is None:
+                raise KeyError(image_id)
+            return decode_record(value, hashes_of(txn, self._db, image_id) or b"")
+
+    def digest(self, image_id: int) -> bytes:
+        """SHA-256. Raises KeyError when there is no such image."""
         value = self._require(self._db.images, encode_number(image_id), image_id)
         with storage_faults(self._path):
-            return decode_record(value)
+            return decode_digest(value)
 
     def records(self, start_id: int = 0) -> Iterator[tuple[int, ImageRecord]]:
         """Ids from `start_id` on, ascending, with their records."""
         for rows in self._scan_ids(self._db.images, start_id, _ROWS):
-            with storage_faults(self._path):
-                records = [(decode_number(key), decode_record(value)) for key, value in rows]
-            yield from records
+            ids = [decode_number(key) for key, _ in rows]
+            with self._read() as txn:
+                records = [
+                    decode_record(value, hashes_of(txn, self._db, image_id) or b"")
+                    for image_id, (_, value) in zip(ids, rows, strict=True)
+                ]
+            yield from zip(ids, records, strict=True)
+
+    def row(self, image_id: int) -> tuple[bytes | None, bytes | None]:
+        """Hashes with the texture, and checksums, of an image, as they are stored."""
+        with self._read() as txn:
+            return hashes_of(txn, self._db, image_id), sums_of(txn, self._db, image_id)
 
     def preview(self, image_id: int) -> bytes:
         """A JPEG. Raises KeyError when there is no such image."""
@@ -247,11 +268,29 @@ class Catalog(CatalogListings):
             with storage_faults(self._path):
                 columns = decode_hashes([value for _, value in rows])
             yield _ids([key for key, _ in rows]), *columns
+        for ids, found in self._hash_blocks(start_id, batch):
+            with storage_faults(self._path):
+                columns = decode_hashes([found.tobytes()])
+            yield ids, *columns
 
     def image_ids(self) -> NDArray[np.int64]:
         """int64 (n,), ascending."""
         with self._read() as txn, txn.cursor(db=self._db.hashes) as cursor:
-            return _ids(list(cursor.iternext(keys=True, values=False)))
+            own = _ids(list(cursor.iternext(keys=True, values=False)))
+        return np.concatenate([own, *(ids for ids, _ in self._hash_blocks(0, _HASHES_AT_ONCE))])
+
+    def _hash_blocks(self, start_id: int, batch: int) -> Iterator[tuple[NDArray[np.int64], U8]]:
+        """Ids from `start_id` on, ascending, and rows of hashes (n, 44); n ≤ batch."""
+        if self._db.image_rows is None:
+            return
+        blocks = max(batch // IDS_PER_BLOCK, 1)
+        for rows in self._scan_ids(self._db.image_rows, start_id // IDS_PER_BLOCK, blocks):
+            with storage_faults(self._path):
+                ids, found = decode_hash_blocks(rows)
+            wanted = ids >= start_id
+            ids, found = ids[wanted], found[wanted]
+            for start in range(0, len(ids), batch):
+                yield ids[start : start + batch], found[start : start + batch]
 
     @property
     def image_count(self) -> int:
@@ -275,6 +314,11 @@ class Catalog(CatalogListings):
         return self._number(REMOVALS)
 
     @property
+    def identity(self) -> bytes:
+        """16 bytes that tell this catalog, and what is derived of its ids, from every other."""
+        return self._get(self._db.meta, IDENTITY) or b""
+
+    @property
     def models(self) -> tuple[str, ...]:
         """Names of the models with embeddings, sorted."""
         with self._read() as txn, txn.cursor(db=self._db.names) as cursor:
@@ -283,8 +327,14 @@ class Catalog(CatalogListings):
     def parameters(self) -> IndexParameters | None:
         """What the index was made with; None when nothing was written yet."""
         value = self._get(self._db.meta, PARAMETERS)
+        if value is None:
+            return None
         with storage_faults(self._path):
-            return None if value is None else decode_parameters(value)
+            parameters = decode_parameters(value)
+        if parameters.schema_version >= OLDEST_SCHEMA:
+            # What is added to an index of an earlier schema is of this one.
+            parameters = replace(parameters, schema_version=SCHEMA_VERSION)
+        return parameters
 
     def set_parameters(self, parameters: IndexParameters) -> None:
         self._put_all(self._db.meta, [(PARAMETERS, encode_parameters(parameters))])

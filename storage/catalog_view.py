@@ -26,6 +26,9 @@ class CatalogView(Protocol):
     def record(self, image_id: int) -> ImageRecord:
         """Raises KeyError when there is no such image."""
 
+    def digest(self, image_id: int) -> bytes:
+        """SHA-256. Raises KeyError when there is no such image."""
+
     def preview(self, image_id: int) -> bytes:
         """A JPEG. Raises KeyError when there is no such image."""
 

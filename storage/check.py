@@ -204,7 +204,7 @@ class _Check:
                 self._note("a blob is unreadable without a reason", entry.uri)
         if counts != self._catalog.blob_counts:
             self._note("the counts of blobs are wrong", f"{self._catalog.blob_counts}")
-        links = sum(1 for _ in self._catalog.raw("image_blobs"))
+        links = self._catalog.holder_count()
         if links != counts[BlobStatus.INDEXED]:
             self._note("images know of other blobs than there are", f"{links}")
 

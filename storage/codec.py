@@ -5,8 +5,14 @@ in the order of the dataclass; fields appended to `Quality` or `Metadata` later 
 when an older value is read. Strings are UTF-8 with lone surrogates let through: names of files
 that are not valid UTF-8 survive.
 
-    record      [1, digest, byte_size, format, width, height, orientation, hash64, hash256, texture,
-                 colour_histogram (64 bytes), colour_layout (48 bytes), [quality…], [metadata…]]
+    record      [2, digest, byte_size, format, width, height, orientation, colour_histogram,
+                 colour_layout (48 bytes), measures of quality (little-endian float32 each),
+                 [jpeg_quality, chroma_subsampling], [metadata…]]; of the histogram which of its 64
+                 bins are not 0 (8 bytes, a bit each), and those; of the metadata nothing after the
+                 last that is not the default. The hashes are those of the image's row of hashes.
+                 [1, digest, byte_size, format, width, height, orientation, hash64, hash256,
+                 texture, colour_histogram (64 bytes), colour_layout, [quality…], [metadata…]] in
+                 indexes of schema 2
     blob entry  [1, uri or nil, size, etag, last_modified, object_id, source, status, image_id,
                  reason]; uri is nil when the key holds all of it; source is the number of bytes of
                  the key that it takes up when it is the beginning of it, else a string; status is
@@ -23,9 +29,11 @@ that are not valid UTF-8 survive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from hashlib import sha256
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from struct import Struct, unpack
+from struct import error as error_of_struct
 from typing import Any
 
 import msgpack
@@ -53,7 +61,15 @@ LONGEST_WHOLE_KEY = 480
 _KEPT_OF_A_LONG_URI = 440
 _SURROGATES = "surrogatepass"
 _HASH_ROW = np.dtype([("hash64", "u1", (8,)), ("hash256", "u1", (32,)), ("texture", "<f4")])
-_QUALITY = attrgetter(*(f.name for f in fields(Quality)))
+HASH_BYTES = _HASH_ROW.itemsize
+_RECORD_LAYOUT = 2
+_NO_METADATA = astuple(Metadata())
+# Eight digits of a measure are kept: two copies of one picture differ in the third.
+_MEASURES = tuple(f.name for f in fields(Quality) if f.type == "float")
+_FACTS = tuple(f.name for f in fields(Quality) if f.type != "float")
+_MEASURES_OF, _FACTS_OF = attrgetter(*_MEASURES), attrgetter(*_FACTS)
+_IN_ORDER = itemgetter(*((*_MEASURES, *_FACTS).index(f.name) for f in fields(Quality)))
+_HASHES = Struct("<8s32sf")
 _METADATA = attrgetter(*(f.name for f in fields(Metadata)))
 _STATUSES = (BlobStatus.INDEXED, BlobStatus.UNREADABLE)
 
@@ -92,47 +108,94 @@ def prefix_key(uri: str) -> bytes:
 
 
 def encode_record(record: ImageRecord) -> bytes:
+    """All of the record but its hashes and texture, which `encode_hashes` has."""
+    metadata = _METADATA(record.metadata)
+    known = len(metadata)
+    while known and metadata[known - 1] == _NO_METADATA[known - 1]:
+        known -= 1
+    histogram = np.ascontiguousarray(record.colour_histogram, np.uint8)
     return _pack(
         [
-            LAYOUT_VERSION,
+            _RECORD_LAYOUT,
             record.digest,
             record.byte_size,
             record.format,
             record.width,
             record.height,
             record.orientation,
-            record.hash64,
-            record.hash256,
-            record.texture,
-            np.ascontiguousarray(record.colour_histogram, np.uint8).tobytes(),
+            np.packbits(histogram != 0).tobytes() + histogram[histogram != 0].tobytes(),
             np.ascontiguousarray(record.colour_layout, np.uint8).tobytes(),
-            _QUALITY(record.quality),
-            _METADATA(record.metadata),
+            np.array(_MEASURES_OF(record.quality), "<f4").tobytes(),
+            _FACTS_OF(record.quality),
+            metadata[:known],
         ]
     )
 
 
-def decode_record(value: bytes) -> ImageRecord:
-    """Raises LayoutError."""
-    row = _unpack(value, 14)
+def decode_record(value: bytes, hashes: bytes = b"") -> ImageRecord:
+    """The record; `hashes` is the row of hashes of its image. Raises LayoutError."""
+    row = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)
     try:
-        return ImageRecord(
-            digest=row[1],
-            byte_size=row[2],
-            format=row[3],
-            width=row[4],
-            height=row[5],
-            orientation=row[6],
-            hash64=row[7],
-            hash256=row[8],
-            texture=row[9],
-            colour_histogram=np.frombuffer(row[10], np.uint8).reshape(64),
-            colour_layout=np.frombuffer(row[11], np.uint8).reshape(4, 4, 3),
-            quality=Quality(*row[12]),
-            metadata=Metadata(*row[13]),
-        )
-    except (TypeError, ValueError) as error:
+        return _old_record(row) if row[0] == LAYOUT_VERSION else _record(row, hashes)
+    except (TypeError, ValueError, IndexError, error_of_struct) as error:
         raise LayoutError(f"not a record: {error}") from error
+
+
+def decode_digest(value: bytes) -> bytes:
+    """The digest in a record; the rest of it is left alone. Raises LayoutError."""
+    digest = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)[1]
+    if not isinstance(digest, bytes):
+        raise LayoutError("not a record: no digest")
+    return digest
+
+
+def _record(row: list[Any], hashes: bytes) -> ImageRecord:
+    hash64, hash256, texture = _HASHES.unpack(hashes)
+    coded = np.frombuffer(row[7], np.uint8)
+    histogram = np.zeros(64, np.uint8)
+    histogram[np.unpackbits(coded[:8]).view(np.bool_)] = coded[8:]
+    measures = unpack(f"<{len(row[9]) // 4}f", row[9])
+    return ImageRecord(
+        digest=row[1],
+        byte_size=row[2],
+        format=row[3],
+        width=row[4],
+        height=row[5],
+        orientation=row[6],
+        hash64=hash64,
+        hash256=hash256,
+        texture=texture,
+        colour_histogram=histogram,
+        colour_layout=np.frombuffer(row[8], np.uint8).reshape(4, 4, 3),
+        quality=_quality(measures, row[10]),
+        metadata=Metadata(*row[11]),
+    )
+
+
+def _quality(measures: Sequence[float], facts: Sequence[object]) -> Quality:
+    if len(measures) == len(_MEASURES) and len(facts) == len(_FACTS):
+        return Quality(*_IN_ORDER((*measures, *facts)))
+    # Of a version that knew fewer.
+    known = [*zip(_MEASURES, measures, strict=False), *zip(_FACTS, facts, strict=False)]
+    return Quality(**dict(known))  # type: ignore[arg-type]
+
+
+def _old_record(row: list[Any]) -> ImageRecord:
+    return ImageRecord(
+        digest=row[1],
+        byte_size=row[2],
+        format=row[3],
+        width=row[4],
+        height=row[5],
+        orientation=row[6],
+        hash64=row[7],
+        hash256=row[8],
+        texture=row[9],
+        colour_histogram=np.frombuffer(row[10], np.uint8).reshape(64),
+        colour_layout=np.frombuffer(row[11], np.uint8).reshape(4, 4, 3),
+        quality=Quality(*row[12]),
+        metadata=Metadata(*row[13]),
+    )
 
 
 def encode_entry(entry: BlobEntry) -> bytes:
@@ -143,7 +206,7 @@ def encode_entry(entry: BlobEntry) -> bytes:
         None if key == uri_bytes(entry.uri) else entry.uri,
         entry.size,
         entry.etag,
-        entry.last_modified,
+        _shortest(entry.last_modified),
         entry.object_id,
         len(source) if key.startswith(source) else entry.source,
         _STATUSES.index(entry.status),
@@ -172,7 +235,7 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
             uri=key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
             size=row[2],
             etag=row[3],
-            last_modified=row[4],
+            last_modified=float(row[4]),
             object_id=row[5],
             source=source,
             status=_STATUSES[row[7]],
@@ -256,6 +319,11 @@ def decode_hashes(values: Sequence[bytes]) -> tuple[U8, U8, F32]:
     )
 
 
+def _shortest(seconds: float) -> float:
+    """Whole seconds, as object stores give them, as an integer: 5 bytes instead of 9."""
+    return int(seconds) if 0 <= seconds < 1 << 32 and float(seconds).is_integer() else seconds
+
+
 def _pack(row: list[Any]) -> bytes:
     packed: bytes = msgpack.packb(row, unicode_errors=_SURROGATES, default=_plain)
     return packed
@@ -268,15 +336,17 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in the catalog")
 
 
-def _unpack(value: bytes, length: int, optional: int = 0) -> list[Any]:
+def _unpack(
+    value: bytes, length: int, optional: int = 0, newest: int = LAYOUT_VERSION
+) -> list[Any]:
     try:
         row = msgpack.unpackb(value, unicode_errors=_SURROGATES, use_list=True)
     except (ValueError, msgpack.UnpackException) as error:
         raise LayoutError(f"not msgpack: {error}") from error
     if not isinstance(row, list) or not row:
         raise LayoutError("not an array")
-    if row[0] != LAYOUT_VERSION:
-        raise LayoutError(f"version {row[0]!r} of the layout, this program knows {LAYOUT_VERSION}")
+    if row[0] not in range(LAYOUT_VERSION, newest + 1):
+        raise LayoutError(f"version {row[0]!r} of the layout, this program knows {newest}")
     if not length <= len(row) <= length + optional:
         raise LayoutError(f"{len(row)} fields where {length} belong")
     return row

@@ -24,6 +24,8 @@ from storage.databases import (
     read_number,
     write_number,
 )
+from storage.holders import HolderChanges
+from storage.image_rows import hashes_of, remove_rows, write_rows
 from storage.listings import ListedPage, put_page
 from storage.md5s import note_md5
 from storage.records import F16, BlobEntry, BlobStatus, ImageFeatures, Limit
@@ -89,6 +91,7 @@ class Commit:
         self._txn = txn
         self._db = databases
         self._left: set[int] = set()
+        self._holders = HolderChanges(txn, databases)
         self._counts = {
             status: read_number(txn, databases, status.encode()) for status in BlobStatus
         }
@@ -117,6 +120,7 @@ class Commit:
             if self._forget(key):
                 self._txn.delete(key, db=self._db.blobs)
         self._remove_orphans()
+        self._holders.write()
         for page in batch.pages:
             put_page(self._txn, self._db, page)
         for status, count in self._counts.items():
@@ -126,6 +130,7 @@ class Commit:
     def _add_images(self, images: Iterable[ImageFeatures]) -> dict[bytes, int]:
         ids: dict[bytes, int] = {}
         vectors: dict[str, dict[int, F16]] = {}
+        rows: dict[int, bytes] = {}
         last = read_number(self._txn, self._db, LAST_IMAGE_ID)
         for image in images:
             digest = image.record.digest
@@ -137,24 +142,24 @@ class Commit:
                 continue
             last += 1
             ids[digest] = last
-            self._add_image(last, image)
+            rows[last] = self._add_image(last, image)
             for model, vector in image.embeddings.items():
                 vectors.setdefault(model, {})[last] = vector
+        write_rows(self._txn, self._db, rows)
         for model, of_model in vectors.items():
             write_vectors(self._txn, self._db.vectors, self._model_number(model), of_model)
         write_number(self._txn, self._db, LAST_IMAGE_ID, last)
         return ids
 
-    def _add_image(self, image_id: int, image: ImageFeatures) -> None:
+    def _add_image(self, image_id: int, image: ImageFeatures) -> bytes:
+        """Its row (`storage.image_rows`), which is written with those of the others."""
         txn, db, key = self._txn, self._db, encode_number(image_id)
         record, hashes = encode_record(image.record), encode_hashes(image.record)
-        sums = checksums(record, hashes, image.preview, image.embeddings)
         txn.put(image.record.digest, key, db=db.digests)
         # Ids ascend, so appending fills pages to the brim.
         txn.put(key, record, db=db.images, append=True)
-        txn.put(key, hashes, db=db.hashes, append=True)
         txn.put(key, image.preview, db=db.previews, append=True)
-        txn.put(key, sums, db=db.sums, append=True)
+        return hashes + checksums(record, hashes, image.preview, image.embeddings)
 
     def _model_number(self, model: str) -> bytes:
         name = model.encode()
@@ -176,7 +181,7 @@ class Commit:
         self._txn.put(key, encode_entry(entry), db=self._db.blobs)
         self._counts[entry.status] += 1
         if entry.status is BlobStatus.INDEXED:
-            self._txn.put(encode_number(entry.image_id) + key, b"", db=self._db.image_blobs)
+            self._holders.add(entry.image_id, key)
 
     def _forget(self, key: bytes) -> bool:
         """Undo what an earlier entry left in the other databases and the counts."""
@@ -186,31 +191,27 @@ class Commit:
         old = decode_entry(key, value)
         self._counts[old.status] -= 1
         if old.status is BlobStatus.INDEXED:
-            self._txn.delete(encode_number(old.image_id) + key, db=self._db.image_blobs)
+            self._holders.remove(old.image_id, key)
             self._left.add(old.image_id)
         return True
 
     def _remove_orphans(self) -> None:
         txn, db = self._txn, self._db
-        with txn.cursor(db=db.image_blobs) as cursor:
-            orphans = [
-                key
-                for key in map(encode_number, sorted(self._left))
-                if not (cursor.set_range(key) and cursor.key().startswith(key))
-            ]
+        orphans = [image_id for image_id in sorted(self._left) if self._holders.has_none(image_id)]
         if not orphans:
             return
         with txn.cursor(db=db.names) as cursor:
             models = list(cursor.iternext(keys=False, values=True))
-        for key in orphans:
+        for image_id in orphans:
+            key = encode_number(image_id)
             record = txn.pop(key, db=db.images)
             if record is not None:
-                txn.delete(decode_record(record).digest, db=db.digests)
-            txn.delete(key, db=db.hashes)
-            txn.delete(key, db=db.sums)
+                known = decode_record(record, hashes_of(txn, db, image_id) or b"")
+                txn.delete(known.digest, db=db.digests)
             txn.delete(key, db=db.previews)
+        remove_rows(txn, db, orphans)
         for model in models:
-            remove_vectors(txn, db.vectors, model, [decode_number(key) for key in orphans])
+            remove_vectors(txn, db.vectors, model, orphans)
         write_number(txn, db, REMOVALS, read_number(txn, db, REMOVALS) + len(orphans))
 
 

@@ -1,19 +1,23 @@
 """The named databases inside catalog.lmdb, and how they are walked.
 
-    meta         name → number or value: schema, parameters, last_image_id, removals, and the
-                 number of blobs with each status
+    meta         name → number or value: schema, parameters, last_image_id, removals, identity (16
+                 random bytes, others in each catalog that gives ids), and the number of blobs with
+                 each status
     blobs        key of the URI → blob entry
-    image_blobs  image id, key of the URI → nothing: the blobs that hold an image
+    holders      image id // 16 → the keys of the blobs that hold these images (`storage.holders`)
+    image_blobs  image id, key of the URI → nothing: the same, of images indexed with schema 2
     images       image id → record
     digests      SHA-256 of the content → image id
-    hashes       image id → wavelet hashes and texture, for scans that need nothing else
+    image_rows   image id // 64 → wavelet hashes and texture, for scans that need nothing else, and
+                 checksums of what is stored of the image (`storage.image_rows`)
+    hashes       image id → wavelet hashes and texture, of images indexed with schema 2
     previews     image id → JPEG
     names        name of a model → its number (2 bytes, big-endian)
     vectors      number of a model, image id // 64 → vectors (`storage.vector_blocks`)
     verdicts     first 16 bytes of the SHA-256 of the verifier's version, lower digest, higher
                  digest → verdict, as its owner encoded it
     runs         run id → run
-    sums         image id → checksums of what is stored of it (`storage.sums`)
+    sums         image id → checksums of what is stored of it, of images indexed with schema 2
     listings     16 bytes of the BLAKE2b of a source's URI, page → what an unfinished run has listed
                  (`storage.listings`). Only the writer opens it.
     md5s         size, MD5 → SHA-256 of the content that goes with them, or nothing where there are
@@ -24,6 +28,7 @@ Keys and values are laid out as `storage.codec` says. Image ids ascend from 1 an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -35,12 +40,13 @@ from storage.codec import decode_number, encode_number
 from storage.errors import IndexMismatch, NotAnIndex
 from storage.faults import storage_faults
 from storage.held_read import Environment
-from storage.parameters import SCHEMA_VERSION
+from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION
 
 SCHEMA = b"schema"
 PARAMETERS = b"parameters"
 LAST_IMAGE_ID = b"last_image_id"
 REMOVALS = b"removals"
+IDENTITY = b"identity"
 
 # Quoted: only the type stubs know that transactions without buffers give bytes.
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
@@ -65,6 +71,8 @@ class Databases:
     sums: Any = None
     listings: Any = None
     md5s: Any = None
+    image_rows: Any = None
+    holders: Any = None
 
 
 def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bool) -> Databases:
@@ -95,9 +103,11 @@ def open_databases(environment: lmdb.Environment, path: Path, *, is_writable: bo
             raise NotAnIndex(
                 f"The file in {path} holds no catalog.", "Make one with `dedup index`."
             ) from error
-        if is_writable and not schema:
+        if is_writable and schema < SCHEMA_VERSION:
+            # From now on an earlier version would not see all that is there.
             with environment.begin(write=True) as txn:
                 write_number(txn, databases, SCHEMA, SCHEMA_VERSION)
+                txn.put(IDENTITY, os.urandom(16), db=meta)
     return databases
 
 
@@ -117,7 +127,7 @@ def _require_known(schema: int, path: Path) -> None:
             f"The catalog in {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
             "Use the version of dedup that made it, or index into a new directory.",
         )
-    if 0 < schema < SCHEMA_VERSION:
+    if 0 < schema < OLDEST_SCHEMA:
         raise IndexMismatch(
             f"The catalog in {path} was made by an earlier version (schema {schema}, not "
             f"{SCHEMA_VERSION}).",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from storage.codec import encode_record, encode_vector, uri_bytes
+from storage.codec import encode_hashes, encode_record, encode_vector, uri_bytes
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -28,7 +28,8 @@ def content_fingerprint(catalog: Catalog) -> str:
             _add(total, part)
     models = catalog.models
     for _, image_id in catalog.digests():
-        _add(total, encode_record(catalog.record(image_id)))
+        record = catalog.record(image_id)
+        _add(total, encode_record(record) + encode_hashes(record))
         _add(total, catalog.preview(image_id))
         for model in models:
             _add(total, model.encode())

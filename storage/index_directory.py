@@ -3,6 +3,7 @@
 DIR/dedup-index.json   marks the directory as an index, with its schema version
 DIR/catalog.lmdb/      the truth
 DIR/faiss/             derived from it; may be removed at any time
+DIR/resolved           derived likewise: what a resolve leaves for the next (`resolve.earlier`)
 DIR/lock               held by the process that writes
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from storage.durable import make_folders, sync_path
 from storage.errors import IndexLocked, IndexMismatch, NotAnIndex
 from storage.faults import damaged, storage_faults
-from storage.parameters import SCHEMA_VERSION
+from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION
 
 MARKER = "dedup-index.json"
 _TEMPORARY = ".tmp"
@@ -93,7 +94,7 @@ class IndexDirectory:
                 f"The index {path} has schema {schema}, this version knows {SCHEMA_VERSION}.",
                 "Use the version of dedup that made it, or index into a new directory.",
             )
-        if schema < SCHEMA_VERSION:
+        if schema < OLDEST_SCHEMA:
             raise IndexMismatch(
                 f"The index {path} was made by an earlier version (schema {schema}, not "
                 f"{SCHEMA_VERSION}).",

@@ -116,6 +116,11 @@ class JointCatalog:
         catalog, own_id = self._where(image_id)
         return catalog.record(own_id)
 
+    def digest(self, image_id: int) -> bytes:
+        """SHA-256. Raises KeyError when there is no such image."""
+        catalog, own_id = self._where(image_id)
+        return catalog.digest(own_id)
+
     def preview(self, image_id: int) -> bytes:
         """A JPEG. Raises KeyError when there is no such image."""
         catalog, own_id = self._where(image_id)

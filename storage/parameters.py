@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from storage.errors import IndexMismatch
 
-# 2: vectors in blocks (`storage.vector_blocks`).
-SCHEMA_VERSION = 2
+# 2: vectors in blocks (`storage.vector_blocks`). 3: hashes, checksums and holders in blocks too,
+# and shorter records (`storage.image_rows`, `storage.holders`, `storage.codec`).
+SCHEMA_VERSION = 3
+# An index of this schema is read, and added to: it is of the newest from then on.
+OLDEST_SCHEMA = 2
 _REMEDY = "Use the same settings, or index into a new directory (--index DIR)."
 
 

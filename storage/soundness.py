@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.catalog import Catalog
-from storage.codec import encode_hashes, encode_number, encode_record
+from storage.codec import encode_hashes, encode_number
 from storage.errors import IndexStorageError
 from storage.sums import checksums
 
@@ -24,7 +24,8 @@ def damage_of(catalog: Catalog, image_id: int, models: tuple[str, ...]) -> str |
         record = catalog.record(image_id)
         preview = catalog.preview(image_id)
         vectors = {name: catalog.embedding(name, image_id) for name in models}
-        hashes, sums = catalog.get_raw("hashes", key), catalog.get_raw("sums", key)
+        hashes, sums = catalog.row(image_id)
+        stored = catalog.get_raw("images", key)
         named_by_digest = catalog.image_id(record.digest)
     except KeyError:
         return "a part of an image is missing"
@@ -35,6 +36,6 @@ def damage_of(catalog: Catalog, image_id: int, models: tuple[str, ...]) -> str |
     if sums is None:
         is_sensible = hashes == encode_hashes(record) and preview.startswith(_JPEG)
         return None if is_sensible else "a part of an image makes no sense"
-    if sums != checksums(encode_record(record), hashes or b"", preview, vectors):
+    if sums != checksums(stored or b"", hashes or b"", preview, vectors):
         return "a part of an image is not what was stored"
     return ""

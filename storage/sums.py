@@ -3,7 +3,7 @@
 LMDB writes pages so that a crash tears none of them, and has no checksums: what a disk gives back
 wrongly afterwards looks like any other value. A float with a flipped bit is a float.
 
-    sums    image id → CRC-32 of the record, of the hashes, of the preview, and of all vectors with
+    sums    CRC-32 of the record, of the hashes, of the preview, and of all vectors with
             the names of their models, in the order of the names: 4 × 4 bytes, big-endian
 """
 
@@ -14,6 +14,8 @@ from zlib import crc32
 
 from storage.codec import encode_vector
 from storage.records import F16
+
+SUMS_BYTES = 16
 
 
 def checksums(record: bytes, hashes: bytes, preview: bytes, vectors: Mapping[str, F16]) -> bytes:

@@ -128,7 +128,8 @@ def _summary(groups: int, copies: int) -> Summary:
         unreadable=0, images=groups + copies, groups=groups, reference_keepers=0,
         bytes=2_000_000 * (groups + copies), bytes_to_free=2_000_000 * copies,
         kept={"keeper": groups}, deleted={Relation.EDITED.value: copies}, pairs=copies,
-        pairs_passed_over=0, pairs_by_relation={}, raw={}, seconds={}, verification={},
+        pairs_passed_over=0, images_resolved_before=0, pairs_by_relation={}, raw={}, seconds={},
+        verification={},
         options={"prefer": [], "protect": [], "against": "", "decisions": 0},
         versions={"dedup": "", "verifier": "invented"},
     )  # fmt: skip

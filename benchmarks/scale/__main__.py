@@ -1,6 +1,6 @@
 """How search and resolving grow with the collection, on made-up images with planted copies.
 
-    python -m benchmarks.scale --images 100000 --images 300000 [--json FILE] [--keep DIR]
+    python -m benchmarks.scale --images 100000 --images 300000 [--add N] [--json FILE] [--keep DIR]
 
 Each size runs in a process of its own. Verdicts come from what was planted.
 """
@@ -24,6 +24,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     parser.add_argument("--images", type=int, action="append", help="a size; repeat")
+    parser.add_argument(
+        "--add", type=int, default=0, help="images added to each once it is resolved"
+    )
     parser.add_argument("--dimension", type=int, default=1280)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="the figures as JSON")
@@ -34,7 +37,7 @@ def main() -> int:
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="dedup-scale-"))
     try:
         outcomes = [
-            _outcome(size, arguments.dimension, arguments.seed, folder / str(size))
+            _outcome(size, arguments, folder / f"{size}+{arguments.add}")
             for size in sorted(arguments.images or [100_000])
         ]
     finally:
@@ -46,11 +49,13 @@ def main() -> int:
     return 0
 
 
-def _outcome(size: int, dimension: int, seed: int, folder: Path) -> dict[str, Any]:
+def _outcome(size: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The outcome of a run in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scale.child"]
-    arguments = [str(size), str(dimension), str(seed), str(folder)]
-    run = subprocess.run([*command, *arguments], cwd=_ROOT, stdout=subprocess.PIPE, check=True)
+    arguments = (size, options.add, options.dimension, options.seed, folder)
+    run = subprocess.run(
+        [*command, *map(str, arguments)], cwd=_ROOT, stdout=subprocess.PIPE, check=True
+    )
     outcome: dict[str, Any] = json.loads(run.stdout)
     return outcome
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.scale.world import Kind, World
 from storage.blob import Blob
 from storage.catalog import Catalog, CatalogBatch, IndexedBlob
 from storage.index_directory import IndexDirectory
 from storage.parameters import SCHEMA_VERSION, IndexParameters, ModelParameters
-from storage.records import F16, U8, ImageFeatures, ImageRecord, Quality
+from storage.records import F16, U8, ImageFeatures, ImageRecord, Metadata, Quality
 
 MODEL = "efficientnet_lite0"
 _SOURCE = "az://account/photographs"
 _BATCH = 1024
 _MODIFIED = 1_600_000_000.0
-# Spreads the numbers over folders as names in a container are spread over the pass.
-_STEP = 7_919
+# The pass reads the names of a listing in their order, shuffled in a window of so many
+# (`indexer.finding`). Folders of a thousand.
+_WINDOW = 4096
+_PER_FOLDER = 1000
+# Of 2,400 photographs from the web a histogram had 23 of its 64 bins filled, and next to none had
+# metadata; here one in four has that of a camera.
+_FILLED_BINS = 23 / 64
+_CAMERA = Metadata(taken_at="2019:07:14 12:33:05", camera="Canon EOS 5D Mark II", has_exif=True)
 
 
 def digest_of(number: int) -> bytes:
@@ -48,8 +56,10 @@ def fill(
         model = model or ModelParameters(MODEL, world.dimension, "made up", "made up", 224)
         catalog.set_parameters(IndexParameters(SCHEMA_VERSION, "1", 640, (model,)))
         for (first, vectors), (_, small, large) in zip(
-            world.vectors(), world.hashes(), strict=True
+            world.vectors(start), world.hashes(start), strict=True
         ):
+            if first >= stop:
+                break
             for begin in range(first, first + len(vectors), _BATCH):
                 numbers = range(max(begin, start), min(begin + _BATCH, first + len(vectors), stop))
                 if numbers:
@@ -70,7 +80,8 @@ def _batch(
 ) -> CatalogBatch:
     draw = np.random.default_rng([world.seed, numbers.start])
     measures = draw.uniform(0.1, 20.0, (len(numbers), 5)).tolist()
-    histograms = draw.integers(0, 255, (len(numbers), 64), np.uint8)
+    histograms = draw.integers(1, 256, (len(numbers), 64), np.uint8)
+    histograms *= draw.random(histograms.shape) < _FILLED_BINS
     layouts = draw.integers(0, 255, (len(numbers), 4, 4, 3), np.uint8)
     batch = CatalogBatch()
     for row, number in enumerate(numbers):
@@ -103,12 +114,23 @@ def _batch(
                 entropy=entropy,
                 colourfulness=colour,
             ),
+            metadata=Metadata() if number % 4 else _CAMERA,
         )
         batch.images.append(
             ImageFeatures(record, previews[number % len(previews)], {MODEL: vectors[row]})
         )
-        folder = number * _STEP % 1000
-        name = f"{_SOURCE}/{2000 + folder % 25}/{folder:03d}/IMG_{number:08d}.jpg"
-        blob = Blob(name, record.byte_size, f"0x8D{number:012X}", _MODIFIED + number)
+        blob = Blob(_uri(world, number), record.byte_size, f"0x8D{number:012X}", _MODIFIED + number)
         batch.indexed.append(IndexedBlob(blob, _SOURCE, digest))
     return batch
+
+
+def _uri(world: World, number: int) -> str:
+    window, place = divmod(number, _WINDOW)
+    at = window * _WINDOW + int(_shuffled(world.seed)[place])
+    folder = at // _PER_FOLDER
+    return f"{_SOURCE}/{folder // 100:03d}/{folder % 100:02d}/IMG_{at:08d}.jpg"
+
+
+@cache
+def _shuffled(seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 5]).permutation(_WINDOW)

@@ -16,12 +16,7 @@ def as_text(outcomes: Sequence[dict[str, Any]]) -> str:
     for outcome in outcomes:
         lines.append(f"{outcome['images']:,} images")
         lines += [f"  {line}" for line in outcome["indexes"]]
-        lines += [
-            f"  {name:6} {stage['seconds']:8.1f} s, CPU {stage['cpu_seconds']:8.1f} s, memory "
-            f"{stage['own_bytes'] / _MEGABYTE:6.0f} MB, resident with mapped pages "
-            f"{stage['resident_bytes'] / _MEGABYTE:6.0f} MB"
-            for name, stage in outcome["stages"].items()
-        ]
+        lines += _of_stages(outcome["stages"])
         by_cosine = ", ".join(
             f"{name} {recall:.3f}" for name, recall in outcome["recall_by_cosine"].items()
         )
@@ -36,6 +31,8 @@ def as_text(outcomes: Sequence[dict[str, Any]]) -> str:
             f"{outcome['index_bytes']:.0f} search indexes, "
             f"{outcome['bytes_beyond_vectors']:.0f} beyond the vectors",
         ]
+        if outcome.get("added"):
+            lines += _of_added(outcome["added"])
     for smaller, larger in pairwise(outcomes):
         slopes = ", ".join(
             f"{name} {exponent:.2f}" for name, exponent in growth(smaller, larger).items()
@@ -45,6 +42,26 @@ def as_text(outcomes: Sequence[dict[str, Any]]) -> str:
             f"{slopes}"
         )
     return "\n".join(lines)
+
+
+def _of_stages(stages: dict[str, Any]) -> list[str]:
+    return [
+        f"  {name:6} {stage['seconds']:8.1f} s, CPU {stage['cpu_seconds']:8.1f} s, memory "
+        f"{stage['own_bytes'] / _MEGABYTE:6.0f} MB, resident with mapped pages "
+        f"{stage['resident_bytes'] / _MEGABYTE:6.0f} MB"
+        for name, stage in stages.items()
+    ]
+
+
+def _of_added(added: dict[str, Any]) -> list[str]:
+    share = added["cpu_share"]
+    return [
+        f"  and {added['images']:,} images more",
+        *_of_stages(added["stages"]),
+        f"  1/{1 / share:.0f} of the CPU time; {added['pairs']:,} pairs, "
+        f"{added['verdicts']:,} verdicts, recall of {added['planted']:,} planted copies "
+        f"{added['recall']:.4f}, {added['deleted']:,} to delete in all",
+    ]
 
 
 def growth(smaller: dict[str, Any], larger: dict[str, Any]) -> dict[str, float]:

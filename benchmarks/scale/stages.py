@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 
 _STATUS = Path("/proc/self/status")
-_CLEAR = Path("/proc/self/clear_refs")
 _SAMPLE_SECONDS = 0.2
 
 
@@ -23,8 +22,8 @@ class Stage:
     Attributes:
         seconds: wall time. cpu_seconds: of all threads and workers.
         own_bytes: the most memory of the process itself and its workers that was seen.
-        resident_bytes: the largest resident set of the process, with mapped pages of the catalog,
-            which the system takes back at need.
+        resident_bytes: the same with mapped pages of the catalog and of libraries, those that
+            several processes have mapped counted for each.
     """
 
     seconds: float
@@ -42,8 +41,6 @@ class Stages:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure what happens inside."""
-        # 5 sets the high-water mark of the resident set back to what it is now.
-        _CLEAR.write_text("5")
         started, cpu = time.monotonic(), time.process_time()
         with _Sampler() as sampler:
             yield
@@ -51,7 +48,7 @@ class Stages:
             seconds=round(time.monotonic() - started, 2),
             cpu_seconds=round(time.process_time() - cpu + sampler.worker_seconds, 2),
             own_bytes=sampler.most,
-            resident_bytes=_bytes("VmHWM"),
+            resident_bytes=sampler.most_resident,
         )
 
 
@@ -60,6 +57,7 @@ class _Sampler:
 
     def __init__(self) -> None:
         self.most = 0
+        self.most_resident = 0
         self._worker_seconds: dict[int, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -79,14 +77,17 @@ class _Sampler:
 
     def _sample(self) -> None:
         while True:
-            memory = _bytes("RssAnon")
+            memory, resident = _bytes("RssAnon"), _bytes("VmRSS")
             for worker in psutil.Process().children(recursive=True):
                 # One may end while it is looked at.
                 with suppress(psutil.Error, OSError):
                     times = worker.cpu_times()
                     self._worker_seconds[worker.pid] = times.user + times.system
-                    memory += _bytes("RssAnon", Path(f"/proc/{worker.pid}/status"))
+                    status = Path(f"/proc/{worker.pid}/status")
+                    memory += _bytes("RssAnon", status)
+                    resident += _bytes("VmRSS", status)
             self.most = max(self.most, memory)
+            self.most_resident = max(self.most_resident, resident)
             if self._ended.wait(_SAMPLE_SECONDS):
                 return
 

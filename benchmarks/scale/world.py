@@ -135,9 +135,13 @@ class World:
         nothing = np.empty((0, self.dimension), np.float16)
         return replace(self, _originals=nothing, _centres=nothing)
 
-    def vectors(self) -> Iterator[tuple[int, F16]]:
-        """Embeddings, L2-normalised, block by block: number of the first image, (b, dimension)."""
-        for start in range(0, self.size, BLOCK):
+    def vectors(self, first: int = 0) -> Iterator[tuple[int, F16]]:
+        """Embeddings, L2-normalised, block by block: number of the first image, (b, dimension).
+
+        Args:
+            first: the first block is the one with this image.
+        """
+        for start in range(first - first % BLOCK, self.size, BLOCK):
             part = slice(start, min(start + BLOCK, self.size))
             draw = np.random.default_rng([self.seed, self.size, 2, start])
             vectors = self._photographs(draw, part.stop - start)
@@ -154,9 +158,13 @@ class World:
             vectors[is_blank] = _at(originals, vectors[is_blank], alike)
             yield start, vectors.astype(np.float16)
 
-    def hashes(self) -> Iterator[tuple[int, U8, U8]]:
-        """Hashes, block by block: number of the first image, hash64 (b, 8), hash256 (b, 32)."""
-        for start in range(0, self.size, BLOCK):
+    def hashes(self, first: int = 0) -> Iterator[tuple[int, U8, U8]]:
+        """Hashes, block by block: number of the first image, hash64 (b, 8), hash256 (b, 32).
+
+        Args:
+            first: as of `vectors`.
+        """
+        for start in range(first - first % BLOCK, self.size, BLOCK):
             part = slice(start, min(start + BLOCK, self.size))
             draw = np.random.default_rng([self.seed, self.size, 3, start])
             small, large = _hashes(draw, part.stop - start)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.scale.filling import fill
-from benchmarks.scale.measure import Outcome, measure
+from benchmarks.scale.measure import Outcome, measure, measure_added
 from benchmarks.scale.report import as_text, growth
-from benchmarks.scale.sizing import as_table, sizing
+from benchmarks.scale.sizing import Assumptions, as_table, sizing
 from benchmarks.scale.world import Kind, World
 from search.options import SearchOptions
 from search.orientations import oriented_hashes
@@ -78,6 +81,22 @@ def test_only_what_was_planted_is_deleted(outcomes: dict[str, Outcome], name: st
     assert 0.9 * outcome.deletable <= outcome.deleted <= outcome.deletable
 
 
+def test_a_run_with_images_added_costs_less_and_tells_what(world: World, tmp_path: Path) -> None:
+    before, options = SIZE - 100, SearchOptions()
+    fill(world, tmp_path / "index", stop=before)
+    first = measure(world, tmp_path / "index", tmp_path / "lists", options)
+    fill(world, tmp_path / "index", start=before)
+    added = measure_added(world, tmp_path / "index", tmp_path / "lists", options, first)
+    assert first.images == before
+    assert added.images == 100
+    assert added.pairs < first.pairs / 4
+    assert added.planted > 5
+    assert added.recall == 1.0
+    assert added.deleted > first.deleted
+    text = as_text([asdict(replace(first, added=added)) | {"bytes_beyond_vectors": 0.0}])
+    assert "and 100 images more" in text
+
+
 def test_the_report_tells_every_stage_and_how_it_grows(outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes["exact"]
     text = as_text([asdict(outcome) | {"bytes_beyond_vectors": outcome.bytes_beyond_vectors}])
@@ -92,15 +111,66 @@ def test_growth_is_the_slope_of_the_logarithms() -> None:
     assert growth(smaller, larger)["join"] == pytest.approx(1.301, abs=1e-3)
 
 
-def test_a_sizing_goes_on_as_two_measured_sizes_began() -> None:
-    def outcome(images: int, seconds: float, memory: int) -> dict[str, Any]:
-        stage = {"cpu_seconds": seconds, "own_bytes": memory}
-        sizes = {"catalog_bytes": 3400.0, "index_bytes": 60.0}
-        return {"images": images, "stages": {"join": stage}, **sizes}
+def outcome(images: int, seconds: float, memory: int) -> dict[str, Any]:
+    """Of `benchmarks.scale`, as JSON has it."""
+    stages = {
+        name: {"cpu_seconds": seconds, "own_bytes": memory}
+        for name in ("fill", "join", "group", "lists")
+    }
+    sizes = {"catalog_bytes": 3100.0, "index_bytes": 60.0, "vector_bytes": 2560}
+    return {"images": images, "pairs": 3 * images, "stages": stages, **sizes}
 
+
+SMALLER, LARGER = outcome(10_000, 10.0, 10**8), outcome(100_000, 100.0, 19 * 10**7)
+
+
+def test_a_sizing_goes_on_as_two_measured_sizes_began() -> None:
     found = sizing(1_000_000, outcome(10_000, 10.0, 10**8), outcome(100_000, 200.0, 19 * 10**7))
     # The slope is log10(20).
     assert found.stage_hours["join"] == pytest.approx(4000 / 3600)
     assert found.memory_gb == pytest.approx(1.09)
-    assert found.disk_gb == pytest.approx(3.46)
+    assert found.disk_gb == pytest.approx(3.16)
     assert "| 1,000,000 |" in as_table([found])
+
+
+def test_no_stage_is_expected_to_grow_more_slowly_than_the_collection() -> None:
+    found = sizing(1_000_000, outcome(10_000, 90.0, 10**8), outcome(100_000, 100.0, 10**8))
+    assert found.stage_hours["join"] == pytest.approx(1000 / 3600)
+
+
+def test_machines_are_as_many_as_the_wanted_hours_take() -> None:
+    assumed = Assumptions(hours=10.0, image_ms=36.0, pair_ms=12.0, cores=4)
+    found = sizing(10_000_000, SMALLER, LARGER, assumed)
+    assert found.stage_hours["pass"] == pytest.approx(100)
+    assert found.stage_hours["verify"] == pytest.approx(100)
+    # 100 + 100 + 2.8 shared core hours, after 8.3 hours that one process needs.
+    assert found.serial_hours == pytest.approx(3 * 10_000 / 3600)
+    assert found.machines == math.ceil((200 + 10_000 / 3600) / (10 - 30_000 / 3600) / 4)
+    assert found.bottleneck in ("CPU of the pass", "CPU of the verify")
+
+
+def test_money_is_for_machines_disk_and_reads() -> None:
+    free = Assumptions(core_hour=0.0, gb_month=0.0, per_million_reads=0.0)
+    million = partial(sizing, 1_000_000, SMALLER, LARGER)
+    assert million(free).money == 0
+    assert million(replace(free, per_million_reads=0.5)).money == pytest.approx(0.5)
+    assert million(replace(free, gb_month=0.1)).money == pytest.approx(0.316)
+    hours = sum(million(free).stage_hours.values())
+    assert million(replace(free, core_hour=2.0)).money == pytest.approx(2 * hours)
+
+
+@pytest.mark.parametrize(
+    ("images", "changes", "bottleneck"),
+    [
+        (10_000_000, {}, "CPU of the pass"),
+        (10_000_000, {"requests": 100.0}, "requests a second of the store: 28 hours"),
+        (10_000_000, {"hours": 4.0}, "in one process: 8.3 hours"),
+        (10_000_000_000, {}, "memory of the join: machines of 33 TB, or parts"),
+    ],
+)
+def test_the_table_names_what_is_in_the_way(
+    images: int, changes: dict[str, float], bottleneck: str
+) -> None:
+    found = sizing(images, SMALLER, LARGER, Assumptions(**changes))
+    assert bottleneck in found.bottleneck
+    assert (found.machines == 0) == (not found.bottleneck.startswith("CPU"))

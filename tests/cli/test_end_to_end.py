@@ -43,6 +43,27 @@ def test_every_file_is_in_exactly_one_list(indexed: IndexedGallery, lists: Path)
     assert sorted(listed) == sorted(str(path) for path in indexed.folder.iterdir())
 
 
+def test_a_later_resolve_searches_for_what_is_new_and_lists_everything(
+    indexed: IndexedGallery, lists: Path, tmp_path: Path
+) -> None:
+    own, out, more = tmp_path / "index", tmp_path / "out", tmp_path / "more"
+    shutil.copytree(indexed.index, own)
+    resolve = ["resolve", "--index", own, "--out", out, "--json"]
+    first = json.loads(dedup_process(resolve, cwd=tmp_path).must_succeed().out)
+    assert first["images_resolved_before"] == 0
+    more.mkdir()
+    shutil.copy(photograph("coffee.png"), more / "coffee-elsewhere.png")
+    crop_of(photograph("chelsea.png"), 0.8).save(more / "chelsea-crop.jpg", quality=90)
+    dedup_process(["index", more, "--index", own, "-q"], cwd=tmp_path).must_succeed()
+    later = json.loads(dedup_process(resolve, cwd=tmp_path).must_succeed().out)
+    assert later["images"] == first["images"] + 1
+    assert later["images_resolved_before"] == first["images"]
+    assert 0 < later["verification"]["verdicts"] < first["verification"]["verdicts"]
+    before, after = (read_csv(folder / "delete.csv") for folder in (lists, out))
+    assert _names(after) - _names(before) == {"coffee-elsewhere.png", "chelsea-crop.jpg"}
+    assert _names(before) <= _names(after)
+
+
 def test_copies_are_deleted_for_their_originals(lists: Path) -> None:
     rows = read_csv(lists / "delete.csv")
     pairs = {Path(row["path"]).name: Path(row["keep"]).name for row in rows}

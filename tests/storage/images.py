@@ -24,7 +24,11 @@ def image_of(seed: int) -> ImageFeatures:
         texture=float(rng.random(dtype=np.float32)),
         colour_histogram=rng.integers(0, 256, 64, dtype=np.uint8),
         colour_layout=rng.integers(0, 256, (4, 4, 3), dtype=np.uint8),
-        quality=Quality(sharpness=float(rng.random()), jpeg_quality=80, chroma_subsampling="4:2:0"),
+        quality=Quality(
+            sharpness=float(rng.random(dtype=np.float32)),
+            jpeg_quality=80,
+            chroma_subsampling="4:2:0",
+        ),
         metadata=Metadata(camera="Pinhole", has_exif=True),
     )
     return ImageFeatures(

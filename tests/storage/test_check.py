@@ -18,12 +18,14 @@ from storage.catalog import Catalog, CatalogBatch, IndexedBlob, UnreadableBlob
 from storage.check import check_catalog
 from storage.codec import encode_number
 from storage.errors import IndexStorageError
+from storage.holders import encode_holders
 from storage.parameters import SCHEMA_VERSION, IndexParameters
 from storage.repair import repair_catalog
 from storage.whole import can_be_read
 from tests.storage.images import image_of
 
 ROOT = Path(__file__).parents[2]
+DATA = Path(__file__).parents[1] / "data"
 PAGE = 4096
 IMAGES = 150
 
@@ -88,9 +90,10 @@ def test_nothing_is_found_in_a_sound_catalog(sound: Path):
     assert (report.images, report.blobs, report.verdicts) == (IMAGES, IMAGES + 1, 9)
 
 
-@pytest.mark.parametrize("database", ["images", "hashes", "previews", "vectors"])
+@pytest.mark.parametrize("database", ["images", "image_rows", "previews", "vectors"])
 def test_one_other_bit_of_an_image_is_found(copy: Path, database: str):
-    key = encode_number(40) if database != "vectors" else b"\0\1" + encode_number(0)
+    blocks = {"vectors": b"\0\1" + encode_number(0), "image_rows": encode_number(0)}
+    key = blocks.get(database, encode_number(40))
     value = bytearray(stored(copy, database, key))
     value[-1 if database != "images" else len(value) // 2] ^= 1
     rewrite(copy, database, key, bytes(value))
@@ -102,9 +105,9 @@ def test_one_other_bit_of_an_image_is_found(copy: Path, database: str):
 WRONG = {
     "a part of an image is missing": ("previews", encode_number(7), None),
     "a blob and its image do not know each other": (
-        "image_blobs",
-        encode_number(9) + b"/p/0008.jpg",
-        None,
+        "holders",
+        encode_number(0),
+        encode_holders({n: [b"/p/%04d.jpg" % (n - 1)] for n in range(1, 16) if n != 9}),
     ),
     "a digest names an image that is another one": ("digests", bytes(32), encode_number(7)),
     "the counts of blobs are wrong": ("meta", b"indexed", encode_number(3)),
@@ -198,21 +201,18 @@ def test_a_file_that_ends_early_and_lacks_nothing_is_no_cut_one(tmp_path: Path, 
         assert catalog.verdict(bytes(32), bytes([9]) * 32, "v") == bytes(9000)
 
 
-def test_images_of_an_earlier_version_have_no_sums_and_only_nonsense_is_noticed(copy: Path):
-    with lmdb.open(str(copy), max_dbs=64, map_size=1 << 30) as environment:
-        handle = environment.open_db(b"sums", create=False)
-        with environment.begin(write=True) as txn:
-            txn.drop(handle)
-    report = check_catalog(copy)
-    assert (report.problems, report.without_sums) == ([], IMAGES)
-    rewrite(copy, "previews", encode_number(3), b"no picture")
-    assert "makes no sense" in check_catalog(copy).problems[0].what
+def test_images_of_an_earlier_version_have_no_sums_and_only_nonsense_is_noticed(tmp_path: Path):
+    old = Path(shutil.copytree(DATA / "index-schema-2" / "catalog.lmdb", tmp_path / "catalog.lmdb"))
+    report = check_catalog(old)
+    assert (report.problems, report.without_sums) == ([], 4)
+    rewrite(old, "previews", encode_number(3), b"no picture")
+    assert "makes no sense" in check_catalog(old).problems[0].what
 
 
-def test_an_image_that_is_removed_takes_its_sums_with_it(copy: Path):
+def test_an_image_that_is_removed_takes_its_row_with_it(copy: Path):
     with Catalog.open_writer(copy) as catalog:
         catalog.commit(CatalogBatch(removed=["/p/0003.jpg"]))
-        assert catalog.get_raw("sums", encode_number(4)) is None
+        assert catalog.row(4) == (None, None)
     assert check_catalog(copy).is_sound
 
 

@@ -33,6 +33,7 @@ from storage.records import (
 from storage.runs import Run
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+measures = st.floats(allow_nan=False, allow_infinity=False, width=32)
 naturals = st.integers(0, 2**62)
 # Names of files that are not UTF-8 reach Python with lone surrogates in them.
 names = st.text(st.characters(codec=None), max_size=700)
@@ -50,7 +51,12 @@ records = st.builds(
     colour_histogram=hnp.arrays(np.uint8, 64),
     colour_layout=hnp.arrays(np.uint8, (4, 4, 3)),
     quality=st.builds(
-        Quality, sharpness=numbers, noise=numbers, jpeg_quality=st.integers(0, 100), entropy=numbers
+        Quality,
+        sharpness=measures,
+        noise=measures,
+        jpeg_quality=st.integers(0, 100),
+        chroma_subsampling=st.sampled_from(["", "4:2:0"]),
+        entropy=measures,
     ),
     metadata=st.builds(
         Metadata, taken_at=names, camera=names, has_exif=st.booleans(), frames=naturals
@@ -74,7 +80,7 @@ entries = st.builds(
 
 @given(records)
 def test_a_record_read_back_is_the_record_written(record: ImageRecord) -> None:
-    back = decode_record(encode_record(record))
+    back = decode_record(encode_record(record), encode_hashes(record))
     assert encode_record(back) == encode_record(record)
     for name in ImageRecord.__slots__:
         assert np.array_equal(getattr(back, name), getattr(record, name)), name
@@ -130,7 +136,7 @@ def test_numpy_scalars_are_stored_as_plain_numbers() -> None:
         bytes(32), 1, "JPEG", 1, 1, 1, bytes(8), bytes(32), 0.0,
         np.zeros(64, np.uint8), np.zeros((4, 4, 3), np.uint8), quality,
     )  # fmt: skip
-    back = decode_record(encode_record(record)).quality
+    back = decode_record(encode_record(record), encode_hashes(record)).quality
     assert (back.sharpness, back.jpeg_quality) == (0.5, 90)
 
 
