@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from resolve.blobs import BlobCensus
 from resolve.earlier import Earlier
-from resolve.groups import Constraints, Group, Links
+from resolve.groups import Constraints, Group, Links, pools_of
 
 I64 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -38,8 +38,8 @@ class Changes:
     ) -> Changes:
         """What has changed since an earlier resolve; everything without one.
 
-        A pool has changed when an image of it is new, is gone, has other blobs, or may be deleted
-        now and could not be then, or the other way round.
+        A pool has changed when an image of it is new, is gone, was searched for again, has other
+        blobs, or may be deleted now and could not be then, or the other way round.
 
         Args:
             new: the copy verdicts of this resolve: none of the earlier one's.
@@ -54,36 +54,21 @@ class Changes:
         is_changed[:before] = census.of_image[:before] != earlier.blobs[:before]
         undeletable = np.zeros(images, np.bool_)
         undeletable[[n for n in constraints.undeletable if n < images]] = True
+        is_changed[earlier.searched.again] = True
         is_changed[:before] |= undeletable[:before] != earlier.undeletable[:before]
         both = _together(earlier.links, new)
-        label = _pools_of(both, images)
+        label = pools_of(both, images)
         is_open = np.zeros(images, np.bool_)
         is_open[label[np.flatnonzero(is_changed)]] = True
         is_open[label[new.low]] = True
         alive = is_there[both.low] & is_there[both.high]
-        links = _chosen(both, alive)
+        links = both.where(alive)
         return cls(
             links,
-            _chosen(links, is_open[label[links.low]]),
+            links.where(is_open[label[links.low]]),
             tuple(group for group in earlier.groups if not is_open[label[group.keeper]]),
             int(is_there[:before].sum()),
         )
-
-
-def _pools_of(links: Links, images: int) -> I64:
-    """int64 (images,): the lowest id of the pool that each image is in, its own outside of any."""
-    label = np.arange(images)
-    low, high = links.low, links.high
-    while True:
-        least = np.minimum(label[low], label[high])
-        before = label.copy()
-        for ends in (label[low], label[high]):
-            np.minimum.at(label, ends, least)
-        np.minimum.at(label, low, least)
-        np.minimum.at(label, high, least)
-        label = label[label]
-        if np.array_equal(label, before):
-            return label
 
 
 def _together(one: Links, other: Links) -> Links:
@@ -92,7 +77,3 @@ def _together(one: Links, other: Links) -> Links:
         np.concatenate([one.high, other.high]),
         np.concatenate([one.covering, other.covering]),
     )
-
-
-def _chosen(links: Links, wanted: Flags) -> Links:
-    return Links(links.low[wanted], links.high[wanted], links.covering[wanted])

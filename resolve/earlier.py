@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from resolve.groups import Group, Links, Member
+from resolve.groups import Group, Links, Member, pools_of
 from search.options import SearchOptions
 from search.self_join import Searched
 from storage.catalog import Catalog
@@ -124,8 +124,34 @@ def read_earlier(directory: IndexDirectory, key: str, images: NDArray[np.int64])
             if (images > head["last_id"]).sum() > max(_MOST_NEW * len(images), _FEW):
                 return None
             groups = tuple(group for frame in frames for group in _groups(frame))
-        return _earlier(head, groups)
+        return _without_the_gone(_earlier(head, groups), images)
     return None
+
+
+def _without_the_gone(earlier: Earlier, images: NDArray[np.int64]) -> Earlier:
+    """What is of use when images are gone: the others of their pools are searched for again.
+
+    Of two copies that were each compared with a third one, nobody knows how they compare with each
+    other. Where only one is left of a pool, as when the others were deleted for it, nothing is to
+    be found.
+    """
+    last_id = earlier.searched.last_id
+    is_there = np.zeros(last_id + 1, np.bool_)
+    is_there[images[images <= last_id]] = True
+    links = earlier.links
+    label = pools_of(links, last_id + 1)
+    left = np.bincount(label[is_there], minlength=last_id + 1)
+    has_lost = np.zeros(last_id + 1, np.bool_)
+    has_lost[label[links.low[~is_there[links.low]]]] = True
+    has_lost[label[links.high[~is_there[links.high]]]] = True
+    again = is_there & (has_lost & (left > 1))[label]
+    if not again.any():
+        return earlier
+    return replace(
+        earlier,
+        searched=replace(earlier.searched, again=np.flatnonzero(again)),
+        links=links.where(~(again[links.low] | again[links.high])),
+    )
 
 
 def _frames(key: str, earlier: Earlier) -> Iterator[bytes]:

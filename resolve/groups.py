@@ -93,6 +93,10 @@ class Links:
     def __len__(self) -> int:
         return len(self.low)
 
+    def where(self, wanted: NDArray[np.bool_]) -> Links:
+        """Those of them that are wanted, bool (m,)."""
+        return Links(self.low[wanted], self.high[wanted], self.covering[wanted])
+
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
@@ -180,6 +184,22 @@ class _Remaining:
         del self.ids[image_id]
         for other in self._known.linked[image_id]:
             self.covers[other] -= self._known.linked[other][image_id]
+
+
+def pools_of(links: Links, images: int) -> NDArray[np.int64]:
+    """int64 (images,): the lowest id of the pool that each image is in, its own outside of any."""
+    label = np.arange(images)
+    low, high = links.low, links.high
+    while True:
+        least = np.minimum(label[low], label[high])
+        before = label.copy()
+        for ends in (label[low], label[high]):
+            np.minimum.at(label, ends, least)
+        np.minimum.at(label, low, least)
+        np.minimum.at(label, high, least)
+        label = label[label]
+        if np.array_equal(label, before):
+            return label
 
 
 def pools(links: Links, last_id: int) -> Iterator[Links]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+
+import numpy as np
 
 from search.candidates import CandidatePair
 from search.company import Company
@@ -37,10 +39,12 @@ class Searched:
     Attributes:
         last_id: every image of the catalog up to this id was searched for.
         nearest: model to float32 (last_id + 1,), by image id, as of `search.company.Company`.
+        again: int64, ascending: of these, what has to be searched for once more.
     """
 
     last_id: int
     nearest: dict[str, F32]
+    again: I64 = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(slots=True)
@@ -88,8 +92,8 @@ def candidate_pairs(
         workers: of the same index and options, used where it is large and there is no reference;
             None searches in this process.
         earlier: what an earlier join of this catalog, with these options and no reference, has
-            found out: only images that are new since are searched for, and only pairs with one of
-            them are given.
+            found out: only images that are new since, or that it names, are searched for, and only
+            pairs with one of them are given.
 
     Raises:
         IndexStorageError: the catalog cannot be read, or there is no space for temporary files.
@@ -98,8 +102,9 @@ def candidate_pairs(
     started = time.monotonic()
     ids = indexes.image_ids
     joined = Joined(catalog, indexes, options, reference, is_from_both_sides=earlier is None)
-    wanted = ids if earlier is None else ids[ids > earlier.last_id]
-    # The lower id of every pair is one of these, whichever index the other one is in.
+    wanted = ids
+    if earlier is not None:
+        wanted = ids[(ids > earlier.last_id) | np.isin(ids, earlier.again)]
     known = None if earlier is None else earlier.nearest
     company = Company(ids, list(indexes.embeddings), options, known)
     with PairSpool(ids, options.spill_after, options.spill_directory) as spool:

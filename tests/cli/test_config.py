@@ -61,7 +61,7 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "event_queue": "https://a.queue.core.windows.net/q", "change_feed": "true", "port": "8080",
             "host": "::1", "api_keys": "keys.txt", "source": "/photos", "uploads": "/uploads",
             "rate": "5", "quiet": "true", "max_upload_megabytes": "8", "refresh": "2",
-            "raw_pairs": "jpeg", "engine": "ray", "address": "head:10001",
+            "raw_pairs": "jpeg",
     }  # fmt: skip
     text = values[name]
     from_flag = _load(tmp_path, **{name: text})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.scale.filling import digest_of, fill
@@ -126,7 +128,38 @@ def test_what_is_gone_is_in_no_group_any_more(world: World, index: Path, tmp_pat
     originals = [n for n in range(FIRST) if world.kind[n] == Kind.ORIGINAL][:20]
     change(index, CatalogBatch(removed=[blob_of(index, n).blob.uri for n in originals]))
     later = Resolved(world, index, tmp_path / "later", ResolveOptions())
-    assert later.searched_for == 0
+    assert later.lists == anew(world, index, tmp_path, ResolveOptions()).lists
+
+
+def test_copies_that_lost_what_they_were_compared_with_are_compared_with_each_other(
+    world: World, index: Path, tmp_path: Path
+):
+    families = Counter(int(family) for family in world.family[:FIRST] if family >= 0)
+    originals = [
+        number
+        for number in range(FIRST)
+        if world.kind[number] == Kind.ORIGINAL and families[int(world.family[number])] >= 3
+    ]
+    assert len(originals) >= 5
+    change(index, CatalogBatch(removed=[blob_of(index, n).blob.uri for n in originals]))
+    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    assert 2 * len(originals) <= later.searched_for < FIRST / 2
+    full = anew(world, index, tmp_path, ResolveOptions())
+    assert later.lists == full.lists
+
+
+def test_nothing_is_searched_for_when_copies_were_deleted_for_their_keeper(
+    world: World, index: Path, tmp_path: Path
+):
+    before = Resolved(world, index, tmp_path / "before", ResolveOptions())
+    gone = np.flatnonzero(before.resolution.keeper_of).tolist()
+    assert len(gone) > 50
+    directory = IndexDirectory.open(index)
+    with Catalog.open_reader(directory.catalog_path) as catalog:
+        uris = [entry.uri for image_id in gone for entry in catalog.blobs_of(image_id)]
+    change(index, CatalogBatch(removed=uris))
+    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    assert later.searched_for < FIRST / 20
     assert later.lists == anew(world, index, tmp_path, ResolveOptions()).lists
 
 
