@@ -8,7 +8,6 @@ number of images.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from indexer.pipes import ByteBudget, Pipe, stage_thread
 from indexer.reading import Reader
 from indexer.turns import Turns
 from indexer.worker_pool import Decoder, memory_share
+from storage.worker_processes import usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class LocalEngine:
 
     def __init__(self, options: LocalOptions, describing: Describing, flow: Flow) -> None:
         self._flow = flow
-        workers = options.workers or os.cpu_count() or 1
+        workers = options.workers or usable_cores()
         limits = describing.options.limits
         self._budget = ByteBudget(options.bytes_in_flight, flow.stop)
         self._contents: Pipe[DescribeJob] = Pipe(4 * workers, options.readers, flow.stop)
