@@ -9,7 +9,6 @@ Secrets are no settings: they come from the variables Azure's own tools read.
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -38,18 +37,12 @@ from cli.setting_values import (
     parse_texts,
 )
 from storage.errors import UsageError
+from storage.worker_processes import usable_cores
 
 CONFIG_FILE = "dedup.toml"
 ENVIRONMENT_PREFIX = "DEDUP_"
 CONFIG_VARIABLE = "DEDUP_CONFIG"
 CONNECTION_STRING_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
-
-
-def _default_workers() -> int:
-    """The cores this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +53,7 @@ class Settings:
         index: the index directory.
         model: the embedding models, in the order given.
         workers: processes that decode images or verify pairs.
+        memory: MiB that all processes of indexing, resolving or a query may have resident.
         readers: reads under way at once.
         max_requests_per_second: reads of a cloud source, a second.
         account_url: https://ACCOUNT.blob.core.windows.net, with the credentials of this machine.
@@ -112,6 +106,7 @@ class Settings:
     index: Path = Path("dedup-index")
     model: tuple[Choice, ...] = (Choice("efficientnet_lite0"),)
     workers: int = 1
+    memory: float = 4096.0
     readers: int = 8
     max_requests_per_second: float = 35.0
     account_url: str = ""
@@ -164,6 +159,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "index": parse_path,
     "model": parse_models,
     "workers": parse_number(1, 1024, is_whole=True),
+    "memory": parse_number(1024, 16_777_216, is_whole=False),
     "readers": parse_number(1, 256, is_whole=True),
     "max_requests_per_second": parse_number(0.1, 100_000, is_whole=False),
     "account_url": parse_text,
@@ -231,7 +227,7 @@ def load_settings(
     Raises:
         UsageError: an unknown key or a value that does not fit, with where it was found.
     """
-    values: dict[str, Any] = {"workers": _default_workers()}
+    values: dict[str, Any] = {"workers": usable_cores()}
     path = config
     if path is None and environment.get(CONFIG_VARIABLE):
         path = Path(environment[CONFIG_VARIABLE])

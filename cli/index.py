@@ -19,6 +19,7 @@ from cli.options import (
     EngineOption,
     IndexOption,
     JsonOption,
+    MemoryOption,
     QuietOption,
     RateOption,
     RuntimeOption,
@@ -100,6 +101,7 @@ def _command(
             "reads both before anything is done.",
         ),
     ] = None,
+    memory: MemoryOption = None,
     readers: Annotated[
         int | None,
         typer.Option("--readers", metavar="N", help="Reads under way at once. Default: 8"),
@@ -179,6 +181,7 @@ def _command(
         index=index,
         model=model,
         workers=workers,
+        memory=memory,
         include=include,
         exclude=exclude,
         since=since,
@@ -238,6 +241,7 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
     """
     from cli.index_summary import IndexDisplay
     from cli.loading import decode_limits, load_embedders, on_cluster, open_sources
+    from cli.memory import within_memory
     from cli.progress import display
     from indexer.index_pass import IndexOptions, index
     from indexer.selection import Selection
@@ -267,6 +271,8 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
         selection=selection,
         trusts_md5=settings.trust_md5,
     )
+    if remote is None:
+        options = within_memory(options, settings)
 
     def one_pass(names: Sequence[str] | None = None) -> IndexReport:
         with display("indexing", settings) as shown:

@@ -36,6 +36,14 @@ AccountUrlOption = Annotated[
         help="https://ACCOUNT.blob.core.windows.net: sign in with this machine's Azure identity.",
     ),
 ]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        metavar="MIB",
+        help="Memory that all processes together may take. Default: 4096",
+    ),
+]
 RateOption = Annotated[
     float | None,
     typer.Option(

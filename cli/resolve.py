@@ -22,6 +22,7 @@ from cli.options import (
     IndexOption,
     JsonOption,
     MatcherOption,
+    MemoryOption,
     QuietOption,
     StrictnessOption,
     settings_from,
@@ -110,6 +111,7 @@ def _command(
             "--workers", metavar="N", help="Processes that search and verify. Default: one a core"
         ),
     ] = None,
+    memory: MemoryOption = None,
     protect: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +131,7 @@ def _command(
         out=out,
         against=against,
         workers=workers,
+        memory=memory,
         strictness=strictness,
         matcher=matcher,
         second_look=second_look,
@@ -168,6 +171,7 @@ def resolved(settings: Settings) -> Resolved:
         DedupError: as above.
     """
     from cli.loading import load_second_look, load_verifier, open_cluster
+    from cli.memory import memory_of_resolve
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
@@ -179,7 +183,7 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
     from resolve.verdict_workers import VerdictWorkers
-    from resolve.verdicts import CachedVerdicts
+    from resolve.verdicts import PREVIEWS_IN_MEMORY, CachedVerdicts
     from search.index_set import IndexSet
     from search.join_cluster import JoinCluster
     from search.join_workers import JoinPool, JoinWorkers
@@ -203,6 +207,8 @@ def resolved(settings: Settings) -> Resolved:
         cluster = open_cluster(settings, stack)
         index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
+        memory = memory_of_resolve(settings) if cluster is None else None
+        workers_here = settings.workers if memory is None else memory.workers
         indexes = IndexSet.open(directory, index, search_options)
         catalog: CatalogView = index
         open_catalog: Callable[[], CatalogView] = partial(
@@ -218,7 +224,7 @@ def resolved(settings: Settings) -> Resolved:
         searchers: JoinPool
         if cluster is None:
             searchers = stack.enter_context(
-                JoinWorkers(directory.path, search_options, settings.workers)
+                JoinWorkers(directory.path, search_options, workers_here)
             )
         else:
             searchers = JoinCluster(cluster, index, indexes, search_options)
@@ -226,8 +232,15 @@ def resolved(settings: Settings) -> Resolved:
             index, indexes, search_options, statistics, reference, searchers
         )
         shown = stack.enter_context(display("resolving", settings))
-        verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        pool = _pool(cluster, catalog, open_catalog, settings)
+        verdicts = stack.enter_context(
+            CachedVerdicts(
+                catalog,
+                verifier,
+                is_writable=is_writable,
+                previews_in_memory=PREVIEWS_IN_MEMORY if memory is None else memory.previews,
+            )
+        )
+        pool = _pool(cluster, catalog, open_catalog, replace(settings, workers=workers_here))
         workers = stack.enter_context(VerdictWorkers(verdicts, pool))
         ahead: Ahead = workers.ahead
         if second_look is not None:

@@ -30,11 +30,14 @@ class LocalOptions:
         workers: decoding processes; 0 is one for each core.
         readers: reads under way at once.
         bytes_in_flight: image data held in memory between reading and decoding.
+        share: bytes that one image may take while others are decoded; None for a share of half the
+            memory of the machine.
     """
 
     workers: int
     readers: int
     bytes_in_flight: int
+    share: int | None = None
 
 
 class LocalEngine:
@@ -48,7 +51,9 @@ class LocalEngine:
         self._contents: Pipe[DescribeJob] = Pipe(4 * workers, options.readers, flow.stop)
         self._reader = Reader(flow.in_flight, self._budget, flow.clock, limits.max_bytes, flow.stop)
         turns = Turns(flow.stop)
-        share = memory_share(limits.max_memory, workers)
+        share = options.share
+        if share is None:
+            share = memory_share(limits.max_memory, workers)
         self._decoders = [
             Decoder(
                 describing.options,

@@ -8,10 +8,12 @@ while no other decodes, then it is unreadable.
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import pickle
 import resource
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -196,7 +198,10 @@ class Decoder:
     def _answers(self, pipe: Connection, seconds: float) -> bool:
         """Whether there is an answer, or the end of the decoder, in that time."""
         deadline = time.monotonic() + seconds
-        while not pipe.poll(max(0.0, min(_POLL_SECONDS, deadline - time.monotonic()))):
+        # `pipe.poll` makes a selector each time.
+        waiting = select.poll()
+        waiting.register(pipe.fileno(), select.POLLIN)
+        while not waiting.poll(1000 * max(0.0, min(_POLL_SECONDS, deadline - time.monotonic()))):
             if self._stop.is_set:
                 raise Stopped
             if time.monotonic() >= deadline:
@@ -219,6 +224,8 @@ def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout:
     import cv2
 
     cv2.setNumThreads(1)
+    # What is there by now stays: it need not be looked through for garbage.
+    gc.freeze()
     mapped = _mapped_bytes()
     try:
         pipe.send("ready")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,18 @@ def _collect(under_way: deque[tuple[openvino.InferRequest, U8, int]], vectors: F
     request.wait()
     rows = vectors[start : start + BATCH]
     rows[:] = request.get_output_tensor().data[: len(rows)]
+
+
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """While torch builds and traces what OpenVINO is to run, for a second: its threads would wait
+    for each other in loops, which took more CPU time than the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _convert(network: Network) -> openvino.Model:
