@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from resolve.memory import ResolveMemory
 
 _MIB = 2**20
+_INTERPRETER = 64 * _MIB
 _WITHOUT_NETWORK = frozenset({"orb", "sift"})
 
 
-def within_memory(options: IndexOptions, settings: Settings) -> IndexOptions:
+def within_memory(options: IndexOptions, settings: Settings, before: int) -> IndexOptions:
     """The options of a pass that stays within the memory of the settings. Call it with the models
     loaded.
+
+    Args:
+        before: bytes that were resident before that: a notebook's data are not the pass's.
 
     Raises:
         UsageError: it is not enough.
     """
-    from indexer.memory import enough_memory, pass_memory
-    from indexer.run_report import own_peak_memory
+    from indexer.memory import enough_memory, pass_memory, resident_memory
 
-    base = own_peak_memory()
+    base = _INTERPRETER + max(0, resident_memory() - before)
     limits = options.limits
     memory = pass_memory(int(settings.memory * _MIB), base, settings.workers, limits.max_memory)
     if memory.workers < settings.workers:

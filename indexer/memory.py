@@ -7,7 +7,9 @@ of it. So the sum stays below the setting whatever the images are, and whatever 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage.errors import UsageError
 
@@ -52,7 +54,7 @@ def pass_memory(memory: int, base: int, workers: int, image_memory: int) -> Pass
 
     Args:
         memory: bytes that all processes may have resident.
-        base: bytes of this process with its models loaded.
+        base: bytes of this process with its models loaded, without what it is not for.
         workers: decoding processes asked for.
         image_memory: bytes that one image may take at the most.
 
@@ -93,3 +95,9 @@ def enough_memory(base: int, workers: int) -> int:
     needed += min(_MOST_IN_FLIGHT, decoders // 7 + MIB)
     # Where few are asked for the batch is made smaller, which takes less.
     return -(-needed // MIB) * MIB
+
+
+def resident_memory() -> int:
+    """Bytes that this process has resident now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
