@@ -9,7 +9,6 @@ Secrets are no settings: they come from the variables Azure's own tools read.
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -39,18 +38,12 @@ from cli.setting_values import (
     parse_texts,
 )
 from storage.errors import UsageError
+from storage.worker_processes import usable_cores
 
 CONFIG_FILE = "dedup.toml"
 ENVIRONMENT_PREFIX = "DEDUP_"
 CONFIG_VARIABLE = "DEDUP_CONFIG"
 CONNECTION_STRING_VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
-
-
-def _default_workers() -> int:
-    """The cores this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +183,7 @@ _PARSERS: dict[str, Callable[[object], Any]] = {
     "change_feed": parse_boolean,
     "preview_size": parse_number(160, 4096, is_whole=True),
     "image_timeout": parse_number(1, 3600, is_whole=False),
-    "memory": parse_number(256, 1_048_576, is_whole=True),
+    "memory": parse_number(1024, 16_777_216, is_whole=True),
     "image_memory": parse_number(256, 1_048_576, is_whole=False),
     "max_megapixels": parse_number(0.01, 10_000, is_whole=False),
     "max_megabytes": parse_number(0.01, 65_536, is_whole=False),
@@ -243,7 +236,7 @@ def load_settings(
     Raises:
         UsageError: an unknown key or a value that does not fit, with where it was found.
     """
-    values: dict[str, Any] = {"workers": _default_workers()}
+    values: dict[str, Any] = {"workers": usable_cores()}
     path = config
     if path is None and environment.get(CONFIG_VARIABLE):
         path = Path(environment[CONFIG_VARIABLE])

@@ -242,12 +242,15 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
     """
     from cli.index_summary import IndexDisplay
     from cli.loading import decode_limits, load_embedders, on_cluster, open_sources
+    from cli.memory import within_memory
     from cli.progress import display
     from indexer.index_pass import IndexOptions, index
+    from indexer.memory import resident_memory
     from indexer.selection import Selection
     from storage.index_directory import IndexDirectory
     from storage.source import PagedSource
 
+    before = resident_memory()
     selection = Selection(settings.include, settings.exclude, settings.since)
     # Models take seconds to load: what is wrong with a source or the index is said before.
     with ExitStack() as only_now:
@@ -271,6 +274,8 @@ def prepared(locations: list[str], settings: Settings, stack: ExitStack) -> OneP
         selection=selection,
         trusts_md5=settings.trust_md5,
     )
+    if remote is None:
+        options = within_memory(options, settings, before)
 
     def one_pass(names: Sequence[str] | None = None) -> IndexReport:
         with display("indexing", settings) as shown:

@@ -109,6 +109,7 @@ def describe_index(directory: IndexDirectory, step: Step) -> Information:
             sources=dict(sorted(sources.items())),
             parameters=parameters,
             search=IndexSet.open(directory, catalog, SearchOptions()).describe(),
+            preview_bytes=catalog.preview_bytes,
             catalog_bytes=_disk_use(directory.catalog_path),
             search_bytes=_disk_use(directory.faiss_path),
             last_run=runs[-1] if runs else None,
@@ -142,7 +143,11 @@ def _print(information: Information) -> None:
                 f"model       {model.name}: {model.dimension} dimensions, {model.input_size} px, "
                 f"{model.runtime}, weights {model.fingerprint[:12]}"
             )
-        print(f"previews    {parameters.preview_size} px")
+        images = max(1, information.images)
+        print(
+            f"previews    {parameters.preview_size} px, "
+            f"{bytes_text(information.preview_bytes // images)} an image"
+        )
     for line in information.search:
         print(f"search      {line}")
     print(

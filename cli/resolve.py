@@ -180,6 +180,7 @@ def resolved(settings: Settings) -> Resolved:
         DedupError: as above.
     """
     from cli.loading import load_second_look, load_verifier, open_cluster
+    from cli.memory import memory_of_resolve
     from cli.progress import display
     from cli.resolve_summary import ResolveDisplay
     from resolve.decisions import read_decisions
@@ -193,7 +194,7 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.report import write_report
     from resolve.resolve import ResolveOptions, resolve
     from resolve.verdict_workers import VerdictWorkers
-    from resolve.verdicts import CachedVerdicts
+    from resolve.verdicts import PREVIEWS_IN_MEMORY, CachedVerdicts
     from search.index_set import IndexSet
     from search.join_cluster import JoinCluster
     from search.join_workers import JoinPool, JoinWorkers
@@ -216,8 +217,10 @@ def resolved(settings: Settings) -> Resolved:
     )
     _require_writable(settings.out)
     with ExitStack() as stack:
-        stack.enter_context(bounded_memory(settings.memory_of_each))
         cluster = open_cluster(settings, stack)
+        memory = memory_of_resolve(settings) if cluster is None else None
+        here = settings if memory is None else replace(settings, workers=memory.workers)
+        stack.enter_context(bounded_memory(here.memory_of_each))
         index, is_writable = _open_catalog(directory, stack)
         search_options = SearchOptions()
         indexes = IndexSet.open(directory, index, search_options)
@@ -240,9 +243,7 @@ def resolved(settings: Settings) -> Resolved:
         searchers: JoinPool
         if cluster is None:
             searchers = stack.enter_context(
-                JoinWorkers(
-                    directory.path, search_options, settings.workers, settings.memory_of_each
-                )
+                JoinWorkers(directory.path, search_options, here.workers, here.memory_of_each)
             )
         else:
             searchers = JoinCluster(cluster, index, indexes, search_options)
@@ -256,8 +257,15 @@ def resolved(settings: Settings) -> Resolved:
             None if earlier is None else earlier.searched,
         )
         shown = stack.enter_context(display("resolving", settings))
-        verdicts = stack.enter_context(CachedVerdicts(catalog, verifier, is_writable=is_writable))
-        pool = _pool(cluster, catalog, open_catalog, settings)
+        verdicts = stack.enter_context(
+            CachedVerdicts(
+                catalog,
+                verifier,
+                is_writable=is_writable,
+                previews_in_memory=PREVIEWS_IN_MEMORY if memory is None else memory.previews,
+            )
+        )
+        pool = _pool(cluster, catalog, open_catalog, here)
         workers = stack.enter_context(VerdictWorkers(verdicts, pool))
         ahead: Ahead = workers.ahead
         if second_look is not None:

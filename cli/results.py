@@ -153,7 +153,7 @@ class Information:
         sources: URI to blobs.
         parameters: what the index was made with; null while nothing has been indexed.
         search: the search indexes.
-        catalog_bytes, search_bytes: on disk.
+        preview_bytes: of the previews of all images. catalog_bytes, search_bytes: on disk.
         last_run: the newest `dedup index`; null when there was none.
         check: what --check found; null without it.
     """
@@ -167,6 +167,7 @@ class Information:
     sources: Mapping[str, int]
     parameters: IndexParameters | None
     search: Sequence[IndexDescription]
+    preview_bytes: int
     catalog_bytes: int
     search_bytes: int
     last_run: Run | None

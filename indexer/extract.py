@@ -11,15 +11,16 @@ from indexer.colour import colour_histogram, colour_layout, colour_square
 from indexer.decode import DecodeLimits, decode
 from indexer.preview import encode_preview, preview_pixels
 from indexer.quality import measure_quality, texture
-from indexer.resize import luminance, squash
-from indexer.wavelet import grey_square, wavelet_hash
+from indexer.resize import luminance as luminance_of
+from indexer.resize import squash
+from indexer.wavelet import GREY_SIDE, wavelet_hash
 from storage.records import ImageRecord
 
 U8 = NDArray[np.uint8]
 
 # Changes whenever the same bytes would give another record or preview: an index made with another
 # version must not be added to.
-DESCRIPTOR_VERSION = "1"
+DESCRIPTOR_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,13 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
     """
     image = decode(content, options.limits)
     preview = preview_pixels(image.rgb, options.preview_size)
+    luminance = luminance_of(image.rgb)
+    quality = measure_quality(image.rgb, image.scale, image.jpeg, luminance)
+    noise_level: float | None = quality.noise
+    if preview is not image.rgb:
+        luminance, noise_level = luminance_of(preview), None
     # From the preview, like all that needs few pixels: it is up to four times smaller.
-    grey = grey_square(preview)
+    grey = squash(luminance, GREY_SIDE)
     colours = colour_square(preview)
     record = ImageRecord(
         digest=digest,
@@ -77,10 +83,10 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
         orientation=image.orientation,
         hash64=wavelet_hash(grey, 8),
         hash256=wavelet_hash(grey, 16),
-        texture=texture(luminance(preview)),
+        texture=texture(luminance, noise_level),
         colour_histogram=colour_histogram(colours),
         colour_layout=colour_layout(colours),
-        quality=measure_quality(image.rgb, image.scale, image.jpeg),
+        quality=quality,
         metadata=image.metadata,
     )
     return ExtractedImage(

@@ -66,6 +66,8 @@ class IndexOptions:
         limits: what one image may cost.
         image_timeout: seconds that decoding one image may take.
         bytes_in_flight: image data held in memory between reading and decoding.
+        share: bytes that one image may take while others are decoded; None for a share of half the
+            memory of the machine.
         extract: what describes an image; it must be importable by name.
         selection: what is looked at in the sources.
         trusts_md5: a blob that has the size and MD5 of one that was read is not read itself.
@@ -80,6 +82,7 @@ class IndexOptions:
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     image_timeout: float = 60.0
     bytes_in_flight: int = 256 * 2**20
+    share: int | None = None
     extract: Extract = extract
     selection: Selection = field(default_factory=Selection)
     trusts_md5: bool = False
@@ -210,7 +213,9 @@ class _Run:
         flow = Flow(self._jobs, self._results, in_flight, self._clock, self._stop)
         self._engine: Engine
         if remote is None:
-            local = LocalOptions(options.workers, options.readers, options.bytes_in_flight)
+            local = LocalOptions(
+                options.workers, options.readers, options.bytes_in_flight, options.share
+            )
             self._engine = LocalEngine(local, describing, flow)
         else:
             self._engine = remote.engine(describing, flow)

@@ -8,7 +8,6 @@ number of images.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from indexer.pipes import ByteBudget, Pipe, stage_thread
 from indexer.reading import Reader
 from indexer.turns import Turns
 from indexer.worker_pool import Decoder, memory_share
+from storage.worker_processes import usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,14 @@ class LocalOptions:
         workers: decoding processes; 0 is one for each core.
         readers: reads under way at once.
         bytes_in_flight: image data held in memory between reading and decoding.
+        share: bytes that one image may take while others are decoded; None for a share of half the
+            memory of the machine.
     """
 
     workers: int
     readers: int
     bytes_in_flight: int
+    share: int | None = None
 
 
 class LocalEngine:
@@ -42,13 +45,15 @@ class LocalEngine:
 
     def __init__(self, options: LocalOptions, describing: Describing, flow: Flow) -> None:
         self._flow = flow
-        workers = options.workers or os.cpu_count() or 1
+        workers = options.workers or usable_cores()
         limits = describing.options.limits
         self._budget = ByteBudget(options.bytes_in_flight, flow.stop)
         self._contents: Pipe[DescribeJob] = Pipe(4 * workers, options.readers, flow.stop)
         self._reader = Reader(flow.in_flight, self._budget, flow.clock, limits.max_bytes, flow.stop)
         turns = Turns(flow.stop)
-        share = memory_share(limits.max_memory, workers)
+        share = options.share
+        if share is None:
+            share = memory_share(limits.max_memory, workers)
         self._decoders = [
             Decoder(
                 describing.options,

@@ -95,8 +95,11 @@ def _text(value: object) -> str:
 
 def _timestamp(value: object) -> str:
     """EXIF's "2021:05:06 07:08:09" as "2021-05-06T07:08:09"; "" for anything else."""
+    text = _text(value)
+    if not text:
+        return ""
     try:
-        return datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S").isoformat()
+        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat()
     except ValueError:
         return ""
 

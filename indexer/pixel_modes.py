@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.colour_profile import ColourTransform, transform_to_srgb
+from indexer.pillow_pixels import rgb_pixels
 from indexer.transparency import choose_background, flatten, has_alpha
 
 U8 = NDArray[np.uint8]
@@ -78,7 +79,7 @@ def _band(
         rgb = flatten(rgb, alpha, background)
     if factor > 1:
         rgb = rgb.reduce(factor)
-    return np.asarray(rgb, dtype=np.uint8)
+    return rgb_pixels(rgb)
 
 
 def _grey_of(rgba: Image.Image) -> Image.Image:

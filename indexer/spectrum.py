@@ -60,27 +60,44 @@ def bandwidth(luminance: NDArray[np.uint8]) -> float:
 
 def _radial_power(luminance: NDArray[np.uint8], side: int) -> F64:
     """Mean power per frequency in 32 bands up to Nyquist, grey levels squared."""
-    window, bands, counts = _tables(side)
+    window, bands, twins, counts = _tables(side)
     height, width = luminance.shape
-    energy = np.zeros((side, side, 2), dtype=np.float32)
+    energy = np.zeros((side, side), dtype=np.float32)
     for down, right in _PLACES:
         top, left = round((height - side) * down), round((width - side) * right)
-        tile = luminance[top : top + side, left : left + side].astype(np.float32)
-        tile -= tile.mean()
-        tile *= window
-        spectrum = cv2.dft(tile, flags=cv2.DFT_COMPLEX_OUTPUT)
-        # Times its own conjugate: the power in the real part.
-        energy += cv2.mulSpectrums(spectrum, spectrum, 0, conjB=True)
-    summed = np.bincount(bands, weights=energy[..., 0].ravel(), minlength=_BANDS + 1)[:_BANDS]
+        tile = luminance[top : top + side, left : left + side]
+        centred = np.subtract(tile, cv2.mean(tile)[0], dtype=np.float32)
+        centred *= window
+        # Real and imaginary parts side by side: the squares of all of them are the power.
+        cv2.accumulateSquare(cv2.dft(centred), energy)
+    energy *= twins
+    summed = np.bincount(bands, weights=energy.ravel(), minlength=_BANDS + 1)[:_BANDS]
     return summed / counts / (len(_PLACES) * float((window**2).sum()))
 
 
 @lru_cache(maxsize=len(_WINDOWS))
-def _tables(side: int) -> tuple[F32, NDArray[np.int64], F64]:
+def _tables(side: int) -> tuple[F32, NDArray[np.int64], F32, F64]:
+    """What `_radial_power` needs of a window.
+
+    Returns:
+        window: float32 (side, side).
+        bands: int64 (side · side,), of each number of the packed spectrum.
+        twins: float32 (side, side), 2 for the numbers that stand for their conjugates, too.
+        counts: float64 (32,), frequencies in each band.
+    """
     taper = np.hanning(side + 2)[1:-1]
-    frequencies = np.fft.fftfreq(side) * 2
+    frequencies = np.abs(np.fft.fftfreq(side) * 2)
     radius = np.hypot(frequencies[:, None], frequencies[None])
     # The corners beyond Nyquist go to one more band, which is dropped.
-    bands = np.minimum((radius * _BANDS).astype(np.int64), _BANDS).ravel()
-    counts = np.bincount(bands, minlength=_BANDS + 1)[:_BANDS].astype(np.float64)
-    return np.outer(taper, taper).astype(np.float32), bands, counts
+    bands = np.minimum((radius * _BANDS).astype(np.int64), _BANDS)
+    counts = np.bincount(bands.ravel(), minlength=_BANDS + 1)[:_BANDS].astype(np.float64)
+    # OpenCV's packed spectrum of a real picture: after the first, each two columns are the real
+    # and the imaginary part of one frequency, and so are each two rows of the first and the last.
+    packed = (np.arange(side) + 1) // 2
+    twins = np.full((side, side), 2.0, dtype=np.float32)
+    ends = np.ix_((0, -1), (0, -1))
+    twins[ends] = 1.0
+    columns = np.broadcast_to(packed[None], (side, side))
+    rows = np.broadcast_to(np.arange(side)[:, None], (side, side)).copy()
+    rows[:, [0, -1]] = packed[:, None]
+    return np.outer(taper, taper).astype(np.float32), bands[rows, columns].ravel(), twins, counts

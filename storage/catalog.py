@@ -299,6 +299,14 @@ class Catalog(CatalogListings):
             return int(txn.stat(self._db.images)["entries"])
 
     @property
+    def preview_bytes(self) -> int:
+        """What all previews take in the file, by whole pages, as LMDB keeps them."""
+        with self._read() as txn:
+            kept = txn.stat(self._db.previews)
+        pages = kept["branch_pages"] + kept["leaf_pages"] + kept["overflow_pages"]
+        return int(pages * kept["psize"])
+
+    @property
     def blob_counts(self) -> dict[BlobStatus, int]:
         """How many blobs have each status."""
         return {status: self._number(status.encode()) for status in BlobStatus}

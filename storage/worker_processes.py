@@ -13,6 +13,13 @@ _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LOCK = threading.Lock()
 
 
+def usable_cores() -> int:
+    """Cores that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
 def worker_context(*preloaded: str) -> BaseContext:
     """Where worker processes come from: a fork server, with libraries on one thread each.
 

@@ -64,11 +64,12 @@ def load_embedder(
     """
     name, path = _resolve(name, weights)
     use, precision, target_device = _choose(runtime, device)
-    network = _load_network(name, path)
     if use == "openvino":
-        from indexer.embedders.openvino_runtime import OpenVinoEmbedder
+        from indexer.embedders.openvino_runtime import OpenVinoEmbedder, torch_on_one_thread
 
-        return OpenVinoEmbedder(network, precision=precision, threads=threads)
+        with torch_on_one_thread():
+            return OpenVinoEmbedder(_load_network(name, path), precision=precision, threads=threads)
+    network = _load_network(name, path)
     from indexer.embedders.torch_runtime import TorchEmbedder
 
     return TorchEmbedder(network, device=target_device, precision=precision, threads=threads)

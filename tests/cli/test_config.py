@@ -46,11 +46,12 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", SETTING_NAMES)
 def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: str) -> None:
     values = {
-        "index": "elsewhere", "model": "resnet18=w.pt", "workers": "3",
+        "index": "elsewhere", "model": "resnet18=w.pt", "workers": "3", "memory": "2048",
+        "engine": "ray", "address": "HEAD:6379",
         "readers": "4", "trust_md5": "true",
         "max_requests_per_second": "7", "account_url": "https://a.blob.core.windows.net",
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12",
-        "max_megabytes": "64", "image_memory": "512", "memory": "2048", "runtime": "torch",
+        "max_megabytes": "64", "image_memory": "512", "runtime": "torch",
         "engine": "ray", "address": "auto",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",

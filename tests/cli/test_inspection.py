@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from storage.errors import ExitCode
@@ -16,12 +17,14 @@ def test_info_says_what_an_index_holds(dedup: Dedup, indexed: IndexedGallery) ->
     assert told["parameters"]["models"][0]["name"] == "efficientnet_lite0"
     assert {entry["images"] for entry in told["search"]} == {8}
     assert told["last_run"]["counts"]["new_images"] == 8
+    assert told["preview_bytes"] >= 8 * 4096
 
 
 def test_info_in_words(dedup: Dedup, indexed: IndexedGallery) -> None:
     out = dedup("info", "--index", indexed.index).must_succeed().out
     assert "10: 9 indexed, 1 unreadable" in out
     assert "efficientnet_lite0: 1280 dimensions, 224 px, torch-cpu-f32" in out
+    assert re.search(r"previews +640 px, [\d.]+ [kM]B an image", out)
 
 
 def test_models_lists_embedders_and_matchers_with_their_weights(dedup: Dedup) -> None:

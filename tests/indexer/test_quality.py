@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 from indexer.decode import DecodeLimits, decode
 from indexer.quality import measure_quality, noise, texture
 from indexer.resize import luminance
+from indexer.spectrum import _radial_power, _tables
 from storage.records import Quality
 
 
@@ -137,3 +138,19 @@ def test_tiny_pictures_are_measured_without_fuss(shape):
     assert quality.bandwidth == 0.0
     assert all(np.isfinite(v) for v in (quality.noise, quality.sharpness, quality.blockiness))
     assert 0 <= texture(luminance(pixels)) <= 1
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_the_power_of_a_packed_spectrum_is_that_of_the_whole_one(side, sharp):
+    grey = luminance(np.asarray(sharp))
+    power = _radial_power(grey, side)
+    window, _, _, counts = _tables(side)
+    frequencies = np.abs(np.fft.fftfreq(side) * 2)
+    band = (np.hypot(frequencies[:, None], frequencies[None]) * 32).astype(int)
+    whole = np.zeros((side, side))
+    for down, right in ((0.5, 0.5), (0, 0), (0, 1), (1, 0), (1, 1)):
+        top, left = round((grey.shape[0] - side) * down), round((grey.shape[1] - side) * right)
+        tile = grey[top : top + side, left : left + side].astype(float)
+        whole += np.abs(np.fft.fft2((tile - tile.mean()) * window)) ** 2
+    expected = [whole[band == n].sum() for n in range(32)] / counts / (5 * (window**2).sum())
+    np.testing.assert_allclose(power, expected, rtol=1e-4)

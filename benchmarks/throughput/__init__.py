@@ -1,0 +1,1 @@
+"""What the pass costs, beside its own parts and beside other tools."""
