@@ -202,6 +202,6 @@ def _tile_sums(values: NDArray[np.float32]) -> F64:
     return np.asarray(across, dtype=np.float64)
 
 
-def _histogram(plane: U8) -> F64:
+def _histogram(plane: NDArray[np.integer | np.floating]) -> F64:
     counts = cv2.calcHist([plane], [0], None, [256], [0, 256])
     return np.asarray(counts, dtype=np.float64).ravel()

@@ -22,12 +22,14 @@ class OptionsUsed(TypedDict):
     Attributes:
         prefer: the rules of --prefer. protect: the prefixes of --protect.
         against: the reference index, or "".
+        raw_pairs: keep, jpeg or raw, as of --raw-pairs.
         decisions: how many people's decisions were obeyed.
     """
 
     prefer: list[str]
     protect: list[str]
     against: str
+    raw_pairs: str
     decisions: int
 
 

@@ -52,7 +52,6 @@ def test_every_setting_has_one_name_in_all_three_places(tmp_path: Path, name: st
         "max_requests_per_second": "7", "account_url": "https://a.blob.core.windows.net",
         "preview_size": "200", "image_timeout": "5", "max_megapixels": "12",
         "max_megabytes": "64", "image_memory": "512", "runtime": "torch",
-        "engine": "ray", "address": "auto",
         "device": "cpu", "top": "3", "verify": "false", "matcher": "xfeat", "out": "lists",
         "strictness": "loose", "prefer": "oldest", "protect": "/photos", "json": "true",
         "against": "archive", "quarantine": "az://archive/quarantine", "link": "symbolic",
