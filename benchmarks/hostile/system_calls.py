@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 _CALLS = (
-    "openat,creat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,writev,pwritev,pwritev2,"
+    "openat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,writev,pwritev,pwritev2,"
     "copy_file_range,sendfile,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,msync,"
     "mmap,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,symlink,"
     "symlinkat,utimensat,clone,clone3,fork,vfork"
@@ -165,7 +165,7 @@ class _Reader:
         plain = _PLACE.sub("", _TEXT.sub("S", text)).split(", ")
         table = self._table(process)
         match call:
-            case "openat" | "creat":
+            case "openat":
                 yield from self._open(table, plain, os.fsdecode(texts[0]), places, result)
             case "close":
                 table.pop(int(plain[0]), None)
