@@ -35,7 +35,7 @@ app = typer.Typer(
     epilog=(
         "Example:\n\n\b\n  dedup index ~/Pictures\n  dedup resolve\n\n"
         "Exit codes: 0 done, 1 a bug, 2 usage, 3 source, 4 credentials, 5 index, 6 disk, "
-        "7 model, 8 index in use, 130 interrupted."
+        "7 model, 8 index in use, 9 cluster, 130 interrupted."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -41,7 +41,7 @@ class FewQueries:
         self._index = index
         self._quantizer = faiss.IndexFlatIP(ivf.d)
         self._quantizer.add(self._centroids)
-        by_product = faiss.IndexIVFPQ(
+        by_product: Any = faiss.IndexIVFPQ(
             self._quantizer, ivf.d, ivf.nlist, ivf.pq.M, ivf.pq.nbits, faiss.METRIC_INNER_PRODUCT
         )
         by_product.pq = ivf.pq

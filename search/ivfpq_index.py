@@ -150,8 +150,8 @@ class IvfPqEmbeddingIndex:
             lists = min(2 * self.nprobe, self._lists_total)
             if self._few is None:
                 self._few = few_queries.FewQueries(self.index)
-            nominees = _NOMINEES * reach.nearest
-            return self._few.neighbours(queries, reach, lists, nominees, self._rescored)
+            rough = _NOMINEES * reach.nearest
+            return self._few.neighbours(queries, reach, lists, rough, self._rescored)
         starts = range(0, max(len(queries), 1), _QUERY_BLOCK)
         blocks = [slice(start, start + _QUERY_BLOCK) for start in starts]
         parts = []

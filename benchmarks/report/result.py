@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from resolve.effort import Effort
 from resolve.lists import GROUPS, SUMMARY, UNREADABLE, UNREADABLE_COLUMNS
 from resolve.summary import LISTS_VERSION, Summary
 from storage.records import ImageRecord, Metadata, Quality
@@ -128,7 +129,7 @@ def _summary(groups: int, copies: int) -> Summary:
         unreadable=0, images=groups + copies, groups=groups, reference_keepers=0,
         bytes=2_000_000 * (groups + copies), bytes_to_free=2_000_000 * copies,
         kept={"keeper": groups}, deleted={Relation.EDITED.value: copies}, pairs=copies,
-        pairs_passed_over=0, pairs_by_relation={}, seconds={}, verification={},
+        pairs_passed_over=0, pairs_by_relation={}, seconds={}, verification=Effort().as_json(),
         options={"prefer": [], "protect": [], "against": "", "decisions": 0},
         versions={"dedup": "", "verifier": "invented"},
     )  # fmt: skip
