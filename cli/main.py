@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -97,8 +99,14 @@ models.register(app)
 schema.register(app)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    # As containers are stopped. The first process of one would not even end by it.
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(app(prog_name="dedup"))
 
 

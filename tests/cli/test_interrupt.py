@@ -126,6 +126,23 @@ def test_a_repair_begins_anew(own_index: IndexedGallery, tmp_path: Path) -> None
     )
 
 
+def test_sigterm_does_the_same(indexed: IndexedGallery, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "index", str(indexed.folder), "--watch"],
+        cwd=tmp_path,
+        env=clean_environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert "everything was listed" in process.stdout.readline()
+    process.terminate()
+    _, err = process.communicate(timeout=_SECONDS)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "the same command carries on" in err
+
+
 @pytest.mark.parametrize("command", ["review", "serve"])
 def test_a_server_ends_well_by_ctrl_c(
     command: str, indexed: IndexedGallery, tmp_path: Path
