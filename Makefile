@@ -50,12 +50,10 @@ demo: $(INSTALLED)
 	$(BIN)/dedup index demo/gallery --index demo/index
 	$(BIN)/dedup resolve --index demo/index --out demo/lists
 	@echo
-	@echo "The gallery is in          demo/gallery  (copies are named after their original)"
-	@echo "Files to keep and why      demo/lists/keep.csv"
-	@echo "Files to delete, for what  demo/lists/delete.csv"
-	@echo "Groups side by side        demo/lists/report.html"
-	@echo "Decide about them          $(BIN)/dedup review --lists demo/lists --index demo/index"
-	@echo "Try a query                $(BIN)/dedup query demo/gallery/chelsea.png --index demo/index"
+	@echo "The pictures are in demo/gallery; copies are named after their original. Open"
+	@echo "demo/lists/report.html in a browser. For the commands above, and this one, first run"
+	@echo "  . $(VENV)/bin/activate"
+	@echo "  dedup query demo/gallery/chelsea.png --index demo/index"
 
 test: $(INSTALLED) $(AZURITE)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

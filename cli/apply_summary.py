@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from cli.config import Settings
@@ -113,7 +114,11 @@ def print_summary(
     if journal is None:
         print("Nothing was changed. Add --yes to do it.")
     else:
-        print(f"to undo it: dedup undo {printable(str(journal.path))}")
+        print(f"to undo it: dedup undo {printable(shlex.quote(str(journal.path)))}")
+        if report.acted and action in (Action.QUARANTINE, Action.DELETE):
+            print(
+                "The index still lists these files: run dedup index before the next dedup resolve."
+            )
 
 
 def require_all_done(report: ApplyReport) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -35,7 +37,7 @@ app = typer.Typer(
     epilog=(
         "Example:\n\n\b\n  dedup index ~/Pictures\n  dedup resolve\n\n"
         "Exit codes: 0 done, 1 a bug, 2 usage, 3 source, 4 credentials, 5 index, 6 disk, "
-        "7 model, 8 index in use, 130 interrupted."
+        "7 model, 8 index in use, 9 cluster, 130 interrupted."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -97,8 +99,14 @@ models.register(app)
 schema.register(app)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    # As containers are stopped. The first process of one would not even end by it.
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(app(prog_name="dedup"))
 
 

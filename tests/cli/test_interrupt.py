@@ -21,6 +21,7 @@ from tests.cli.helpers import (
     dedup_process,
     read_csv,
 )
+from tests.cli.test_json import must_fit
 from tests.cli.test_repair import lose_a_preview
 
 _SECONDS = 120
@@ -126,6 +127,23 @@ def test_a_repair_begins_anew(own_index: IndexedGallery, tmp_path: Path) -> None
     )
 
 
+def test_sigterm_does_the_same(indexed: IndexedGallery, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "index", str(indexed.folder), "--watch", "--json"],
+        cwd=tmp_path,
+        env=clean_environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert must_fit("watch", process.stdout.readline())["new_images"] == 8
+    process.terminate()
+    _, err = process.communicate(timeout=_SECONDS)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "the same command carries on" in err
+
+
 @pytest.mark.parametrize("command", ["review", "serve"])
 def test_a_server_ends_well_by_ctrl_c(
     command: str, indexed: IndexedGallery, tmp_path: Path
@@ -134,7 +152,7 @@ def test_a_server_ends_well_by_ctrl_c(
     if command == "review":
         dedup_process(["resolve", "-q"], cwd=tmp_path).must_succeed()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", command],
+        [sys.executable, "-m", "cli", command, "--json"],
         cwd=tmp_path,
         env=clean_environment(PYTHONPATH=str(ROOT)),
         stdout=subprocess.PIPE,
@@ -142,8 +160,8 @@ def test_a_server_ends_well_by_ctrl_c(
         text=True,
     )
     assert process.stdout is not None
-    while "http://" not in process.stdout.readline():
-        assert process.poll() is None
+    printed = "".join(iter(process.stdout.readline, "}\n"))
+    assert must_fit(command, printed + "}")["url"].startswith("http://127.0.0.1:")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=_SECONDS)
     said = [line for line in err.splitlines() if not line.startswith(f"{command}: ")]
