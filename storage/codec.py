@@ -15,9 +15,10 @@ that are not valid UTF-8 survive.
                  indexes of schema 2
     blob entry  [1, uri or nil, size, etag, last_modified, object_id, source, status, image_id,
                  reason]; uri is nil when the key holds all of it; source is the number of bytes of
-                 the key that it takes up when it is the beginning of it, else a string; status is
-                 0 for indexed and 1 for unreadable. Where a limit makes it unreadable, an eleventh:
-                 [kind, value]; and where nobody has read what is indexed: true
+                 the key that it takes up when it is the beginning of it, else a string; etag is a
+                 number when it is written as 0x and that number in hexadecimal, else a string;
+                 status is 0 for indexed and 1 for unreadable. Where a limit makes it unreadable, an
+                 eleventh: [kind, value]; and where nobody has read what is indexed: true
     run         [1, run_id, started_at, finished_at or nil, [source…], {count…}]
     parameters  [1, schema_version, descriptor_version, preview_size,
                  [[name, dimension, fingerprint, runtime, input_size]…]]
@@ -59,6 +60,8 @@ LAYOUT_VERSION = 1
 # LMDB takes keys of at most 511 bytes, and a URI's key is also used with an image id before it.
 LONGEST_WHOLE_KEY = 480
 _KEPT_OF_A_LONG_URI = 440
+# Of 64 bits, in hexadecimal with 0x.
+_LONGEST_NUMBER = 18
 _SURROGATES = "surrogatepass"
 _HASH_ROW = np.dtype([("hash64", "u1", (8,)), ("hash256", "u1", (32,)), ("texture", "<f4")])
 HASH_BYTES = _HASH_ROW.itemsize
@@ -205,7 +208,7 @@ def encode_entry(entry: BlobEntry) -> bytes:
         LAYOUT_VERSION,
         None if key == uri_bytes(entry.uri) else entry.uri,
         entry.size,
-        entry.etag,
+        _etag_code(entry.etag),
         _shortest(entry.last_modified),
         entry.object_id,
         len(source) if key.startswith(source) else entry.source,
@@ -234,7 +237,7 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
         return BlobEntry(
             uri=key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
             size=row[2],
-            etag=row[3],
+            etag=row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
             last_modified=float(row[4]),
             object_id=row[5],
             source=source,
@@ -317,6 +320,18 @@ def decode_hashes(values: Sequence[bytes]) -> tuple[U8, U8, F32]:
         np.ascontiguousarray(rows["hash256"]),
         np.ascontiguousarray(rows["texture"], dtype=np.float32),
     )
+
+
+def _etag_code(etag: str) -> str | int:
+    """An ETag as Azure gives them, 0x8D…, as the number that it is: 9 bytes instead of 18."""
+    if etag.startswith("0x") and len(etag) <= _LONGEST_NUMBER:
+        try:
+            number = int(etag, 16)
+        except ValueError:
+            return etag
+        if f"0x{number:X}" == etag:
+            return number
+    return etag
 
 
 def _shortest(seconds: float) -> float:

@@ -183,3 +183,44 @@ def test_a_catalog_without_images_has_no_pairs(gallery: Gallery) -> None:
     assert _join(gallery) == []
     gallery.set_models(**{MODEL: DIMENSION})
     assert _join(gallery) == []
+
+
+@pytest.mark.parametrize("exact_below", [50_000, 0], ids=["exact", "ivfpq"])
+def test_after_an_earlier_join_only_pairs_with_a_new_image_come(
+    gallery: Gallery, exact_below: int
+) -> None:
+    options = replace(OPTIONS, exact_below=exact_below)
+    _with_copies(gallery, 2600, 100)
+    before = CandidateStatistics()
+    old = _keys(_join(gallery, options, before))
+    copied = clustered(2600, DIMENSION, seed=1)[200:300]
+    new = gallery.add({MODEL: near(copied, 0.3, seed=3)})
+    statistics = CandidateStatistics()
+    indexes = IndexSet.open(gallery.directory, gallery.catalog, options)
+    pairs = candidate_pairs(gallery.catalog, indexes, options, statistics, earlier=before.searched)
+    later = _keys(list(pairs))
+    assert statistics.images == len(new)
+    assert all(high >= new[0] for _, high in later)
+    assert {(201 + i, new[i]) for i in range(100)} <= set(later)
+    everything = CandidateStatistics()
+    assert set(later) | set(old) >= set(_keys(_join(gallery, options, everything)))
+    assert statistics.searched is not None
+    assert everything.searched is not None
+    for model, nearest in everything.searched.nearest.items():
+        np.testing.assert_allclose(statistics.searched.nearest[model], nearest, atol=1e-5)
+
+
+def test_an_old_image_with_a_new_one_near_it_keeps_to_that_company(gallery: Gallery) -> None:
+    """As in a join of everything: what is much further away is then no longer worth a look."""
+    options = replace(OPTIONS, similarity=0.5, behind_nearest=0.2)
+    axis = np.eye(DIMENSION, dtype=np.float32)
+    gallery.set_models(**{MODEL: DIMENSION})
+    gallery.add({MODEL: unit(np.stack([axis[0] + 0.1 * axis[1], axis[5]]))})
+    before = CandidateStatistics()
+    assert _keys(_join(gallery, options, before)) == []
+    # The third is a copy of the first; the fourth is like both, far less, and a copy of the fifth.
+    far = axis[0] + 1.2 * axis[2]
+    gallery.add({MODEL: unit(np.stack([axis[0], far, far + 0.05 * axis[3]]))})
+    indexes = IndexSet.open(gallery.directory, gallery.catalog, options)
+    pairs = candidate_pairs(gallery.catalog, indexes, options, earlier=before.searched)
+    assert _keys(list(pairs)) == _keys(_join(gallery, options)) == [(1, 3), (4, 5)]

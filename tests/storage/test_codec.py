@@ -67,7 +67,7 @@ entries = st.builds(
     BlobEntry,
     uri=names.filter(bool),
     size=naturals,
-    etag=names,
+    etag=names | st.sampled_from(["0x8DC3F5A1B2C4D5E", "0x0", "0x01", "0xab", "0x-1", "0x"]),
     last_modified=numbers,
     object_id=names,
     source=names,
