@@ -118,8 +118,13 @@ def fill_disks(
                 _fill(ballast, shutil.disk_usage(disk).free - left)
                 process = stages.start(stage, work)
                 _, said = process.communicate()
-                if process.returncode == 0:
+                if process.returncode == 0 and stages.result_of(stage, work) == result:
                     found.untouched += 1
+                elif process.returncode == 0:
+                    # A search index that cannot be written is as good in memory: no error.
+                    found.disturbed += 1
+                    if stage != "rebuild":
+                        found.said_otherwise.append("ended well, with another result")
                 else:
                     found.disturbed += 1
                     if process.returncode != ExitCode.STORAGE or "Traceback" in said:
