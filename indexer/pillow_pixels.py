@@ -60,7 +60,7 @@ def rgb_pixels(image: Image.Image) -> U8:
     if array.length != count or array.n_children != 1:
         return np.array(image, dtype=np.uint8)
     values = array.children[0].contents
-    lent: Any = (ctypes.c_uint8 * (count * _CHANNELS)).from_address(values.buffers[1])
-    padded = np.frombuffer(lent, np.uint8).reshape(image.height, image.width, _CHANNELS)
+    lent = (ctypes.c_uint8 * (count * _CHANNELS)).from_address(values.buffers[1])
+    padded = np.ctypeslib.as_array(lent).reshape(image.height, image.width, _CHANNELS)
     # The copy is made while the capsule holds what is lent.
     return np.asarray(cv2.cvtColor(padded, cv2.COLOR_RGBA2RGB), dtype=np.uint8)

@@ -52,7 +52,7 @@ def measure_quality(
         chroma_subsampling=jpeg.subsampling if jpeg else "",
         clipped=clipped(rgb),
         # Of one channel: luminance mixes three, which fills the gaps of each.
-        histogram_gaps=histogram_gaps(_histogram(cv2.extractChannel(rgb, 1))),
+        histogram_gaps=histogram_gaps(_histogram(np.asarray(cv2.extractChannel(rgb, 1), np.uint8))),
         entropy=entropy(_histogram(grey)),
         colourfulness=colourfulness(rgb),
         measured_scale=scale,
