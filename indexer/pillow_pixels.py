@@ -7,7 +7,6 @@ memory it also lends by the Arrow C data interface: four bytes a pixel, of which
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import cv2
 import numpy as np
