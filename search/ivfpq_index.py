@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from typing import Any
 
 import faiss
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from search import few_queries, on_gpu
 from search.hits import I64, Flags, Hits, joined, prune, select
@@ -189,26 +191,28 @@ class IvfPqEmbeddingIndex:
         # What is not in the index is looked for from its own side only.
         sides = 1 if own_ids is not None and reach.is_from_both_sides else 2
         near, far = _probes(lists.nearest(reduced, min(sides * self.nprobe, self._lists_total)))
-        for probes, raises in ((near, True), (far, False)):
-            for number, probing in probes:
-                list_ids, vectors = lists.contents(number)
-                for start in range(0, len(probing), _ROWS_AT_ONCE):
-                    part = probing[start : start + _ROWS_AT_ONCE]
-                    similarity = reduced[part] @ vectors.T
-                    if raises:
-                        _raise_bars(bar, part, similarity, wide)
-                    passing = np.flatnonzero(similarity >= bar[part, None])
-                    if len(passing):
-                        row, column = np.divmod(passing, len(list_ids))
-                        found = similarity.ravel()[passing]
-                        added.append((part[row], list_ids[column], found))
-                        room -= len(row)
-                if room < 0:
-                    held = prune(*_of_others([held, *added], own_ids), wide, bar)
-                    added, room = [], max(n, 64) * _SLACK
-            # What is nearest raises the bars for what is looked at next.
-            held = prune(*_of_others([held, *added], own_ids), wide, bar)
-            added, room = [], max(n, 64) * _SLACK
+        # Products this small take several threads many times longer, waiting for each other.
+        with _blas().limit(limits=1):
+            for probes, raises in ((near, True), (far, False)):
+                for number, probing in probes:
+                    list_ids, vectors = lists.contents(number)
+                    for start in range(0, len(probing), _ROWS_AT_ONCE):
+                        part = probing[start : start + _ROWS_AT_ONCE]
+                        similarity = reduced[part] @ vectors.T
+                        if raises:
+                            _raise_bars(bar, part, similarity, wide)
+                        passing = np.flatnonzero(similarity >= bar[part, None])
+                        if len(passing):
+                            row, column = np.divmod(passing, len(list_ids))
+                            found = similarity.ravel()[passing]
+                            added.append((part[row], list_ids[column], found))
+                            room -= len(row)
+                    if room < 0:
+                        held = prune(*_of_others([held, *added], own_ids), wide, bar)
+                        added, room = [], max(n, 64) * _SLACK
+                # What is nearest raises the bars for what is looked at next.
+                held = prune(*_of_others([held, *added], own_ids), wide, bar)
+                added, room = [], max(n, 64) * _SLACK
         return select(*held, n, wide)
 
     def _known(self, rows: I64, ids: I64, own_ids: I64 | None) -> Flags:
@@ -254,6 +258,11 @@ class IvfPqEmbeddingIndex:
         if self._lists is None:
             self._lists = InvertedLists(self.index, _LEFT_OUT, self._present)
         return self._lists
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
 
 
 def default_nprobe(lists: int) -> int:

@@ -36,6 +36,8 @@ def blob_keys_of(txn: Transaction, databases: Databases, image_id: int) -> list[
         value = txn.get(encode_number(group), db=databases.holders)
         if value is not None:
             found += decode_holders(value).get(place, [])
+    if not all(isinstance(key, bytes) for key in found):
+        raise LayoutError("not the holders of images")
     return sorted(found)
 
 
@@ -46,8 +48,6 @@ def decode_holders(value: bytes) -> Held:
         held = {place: keys for place, *keys in rows}
     except (zlib.error, ValueError, TypeError, msgpack.UnpackException) as error:
         raise LayoutError(f"not the holders of images: {error}") from error
-    if not all(isinstance(key, bytes) for keys in held.values() for key in keys):
-        raise LayoutError("not the holders of images")
     return held
 
 

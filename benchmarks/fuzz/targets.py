@@ -41,7 +41,9 @@ def decode_to_record(content: bytes) -> None:
         assert error.reason and "\n" not in error.reason, error.reason
         return
     stored = codec.encode_record(image.record)
-    assert codec.encode_record(codec.decode_record(stored)) == stored
+    hashes = codec.encode_hashes(image.record)
+    back = codec.decode_record(stored, hashes)
+    assert (codec.encode_record(back), codec.encode_hashes(back)) == (stored, hashes)
     assert image.preview and image.network_inputs[32].shape == (32, 32, 3)
 
 
@@ -77,6 +79,10 @@ def kind_byte(target: str, kind: str) -> bytes:
     return bytes([list(kinds[target]).index(kind)]) if target in kinds else b""
 
 
+def _record(value: bytes) -> None:
+    codec.decode_record(value, bytes(codec.HASH_BYTES))
+
+
 def _entry(value: bytes) -> None:
     codec.decode_entry(b"/photos/summer/001.jpg", value)
 
@@ -95,7 +101,7 @@ def _verdict(value: bytes) -> None:
 
 
 _CATALOG_KINDS: Mapping[str, Callable[[bytes], object]] = {
-    "record": codec.decode_record,
+    "record": _record,
     "entry": _entry,
     "run": codec.decode_run,
     "parameters": codec.decode_parameters,

@@ -62,7 +62,8 @@ class Sizing:
         stage_hours: stage to core hours.
         serial_hours: of those that one process works through, however many machines there are.
         request_hours: to read every blob once, as fast as the store answers.
-        machines: so that the whole takes the wanted hours; 0 where no number of them does.
+        machines: so that the whole takes the wanted hours, large enough for the join; 0 where no
+            number of them does.
         memory_gb: of the process that decides. join_memory_gb: of each machine that joins.
         disk_gb: of the index, without previews.
         money: for the machines, one month of the disk, and the reads.
@@ -96,7 +97,7 @@ def sizing(
     join_memory = images * (larger["vector_bytes"] + larger["index_bytes"]) / 1e9
     shared = sum(hours[stage] for stage in _SHARED)
     left = assumed.hours - serial
-    is_possible = left > 0 and requests <= left and join_memory <= assumed.memory_gb
+    is_possible = left > 0 and requests <= left
     return Sizing(
         images=images,
         stage_hours=hours,
@@ -164,15 +165,16 @@ def _bottleneck(
     assumed: Assumptions,
 ) -> str:
     """What no machine more would help against, or else where most of the CPU time goes."""
-    if join_memory > assumed.memory_gb:
-        return f"memory of the join: machines of {_size(1.25 * join_memory)}, or parts"
+    found = []
     alone = [stage for stage in hours if stage not in _SHARED]
     if serial >= assumed.hours:
         slowest = max(alone, key=hours.__getitem__)
-        return f"{slowest}, in one process: {_rounded(serial)} hours"
-    if requests > assumed.hours - serial:
-        return f"requests a second of the store: {_rounded(requests)} hours"
-    return f"CPU of the {max(_SHARED, key=hours.__getitem__)}"
+        found.append(f"{slowest} and others in one process: {_rounded(serial)} hours")
+    elif requests > assumed.hours - serial:
+        found.append(f"requests a second of the store: {_rounded(requests)} hours")
+    if join_memory > assumed.memory_gb:
+        found.append(f"memory of the join: machines of {_size(1.25 * join_memory)}, or parts")
+    return "; ".join(found) or f"CPU of the {max(_SHARED, key=hours.__getitem__)}"
 
 
 def _rounded(number: float) -> str:
