@@ -10,6 +10,7 @@ import io
 import struct
 from importlib.util import find_spec
 
+import numpy as np
 from PIL import Image
 
 from indexer.errors import UndecodableImage
@@ -71,7 +72,7 @@ def embedded_preview(content: bytes) -> bytes:
             found = opened.extract_thumb()
             if found.format is rawpy.ThumbFormat.JPEG:
                 return _whole(bytes(found.data), content)
-            return _as_png(Image.fromarray(found.data), opened.sizes.flip)
+            return _as_png(Image.fromarray(np.asarray(found.data)), opened.sizes.flip)
     except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError) as error:
         raise UndecodableImage("The RAW file has no preview that can be read.") from error
     except rawpy.LibRawUnsufficientMemoryError as error:
