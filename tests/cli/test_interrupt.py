@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from resolve.earlier import NAME
 from storage.errors import ExitCode
 from tests.cli.helpers import (
     ROOT,
@@ -40,7 +41,9 @@ def interrupted(function: str, arguments: Sequence[str | Path], cwd: Path) -> Ou
         start_new_session=True,
     )
     out, err = process.communicate(timeout=_SECONDS)
-    assert not [left for left in psutil.process_iter() if _group(left) == process.pid]
+    # What watches over others ends after them.
+    left = [each for each in psutil.process_iter() if _group(each) == process.pid]
+    assert not psutil.wait_procs(left, timeout=_SECONDS)[1]
     return Outcome(process.returncode, out, err)
 
 
@@ -88,6 +91,8 @@ def test_an_index_run_carries_on(function: str, indexed: IndexedGallery, tmp_pat
 def test_a_resolve_leaves_the_lists_as_they_were(
     function: str, own_index: IndexedGallery, tmp_path: Path
 ) -> None:
+    # Of an earlier resolve there would be nothing left to verify.
+    (own_index.index / NAME).unlink(missing_ok=True)
     command = ["resolve", "--index", own_index.index, "--workers", "1"]
     interrupted(function, command, tmp_path).must_fail(ExitCode.INTERRUPTED, "as they were")
     assert not list((tmp_path / "dedup-lists").glob("*"))
