@@ -100,8 +100,8 @@ def test_the_memory_of_a_pass_is_that_of_all_its_processes(
     photographs: list[Path], tmp_path: Path
 ) -> None:
     memory = measure_memory(photographs, 6, tmp_path)
-    # The run itself and the fork server with its tracker: decoders of six pictures may have come and
-    # gone between two looks.
+    # The run itself and the fork server with its tracker: decoders of six pictures may have come
+    # and gone between two looks.
     assert memory.processes >= 3
     assert 100e6 < memory.own < memory.resident
 
