@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,10 +42,18 @@ def interrupted(function: str, arguments: Sequence[str | Path], cwd: Path) -> Ou
         start_new_session=True,
     )
     out, err = process.communicate(timeout=_SECONDS)
-    # What watches over others ends after them.
-    left = [each for each in psutil.process_iter() if _group(each) == process.pid]
-    assert not psutil.wait_procs(left, timeout=_SECONDS)[1]
+    assert _end(process.pid)
     return Outcome(process.returncode, out, err)
+
+
+def _end(group: int) -> bool:
+    """Whether all processes of a group end: what watches over others does so after them."""
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        if not any(_group(each) == group for each in psutil.process_iter()):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _group(process: psutil.Process) -> int:

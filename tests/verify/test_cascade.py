@@ -271,18 +271,31 @@ def test_the_overlay_is_on_the_marked_picture_and_the_clean_one_covers_it(
     assert back.measurements["overlay_on_a"] > 0 == back.measurements["overlay_on_b"]
 
 
-@pytest.mark.parametrize(("width", "is_believed"), [(400, True), (120, False)])
-def test_an_overlay_on_a_thumbnail_is_not_told_from_content(
+@pytest.mark.parametrize(("width", "is_believed"), [(400, True), (120, True), (64, False)])
+def test_a_line_of_text_on_a_thumbnail_is_believed_down_to_eighty_pixels(
     verifier: Verifier, width: int, is_believed: bool
 ) -> None:
-    """A patch of 50 pixels that somebody painted over looks like two letters at this size."""
     marked = text(photograph("astronaut.png"), np.random.default_rng(0))
-    size = (width, width)
-    small, clean = (
-        indexed(np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)), quality=95)
-        for rgb in (marked, photograph("astronaut.png"))
-    )
+    clean, small = (thumbnail(rgb, width) for rgb in (photograph("astronaut.png"), marked))
     assert verifier.verify(clean, small).is_copy is is_believed
+
+
+@pytest.mark.parametrize("place", [(150, 330), (60, 60), (300, 120)])
+def test_a_patch_that_was_painted_over_on_a_thumbnail_is_content(
+    verifier: Verifier, place: tuple[int, int]
+) -> None:
+    """Some fifty pixels of it, which look like two letters at this size."""
+    scene = photograph("astronaut.png")
+    painted = scene.copy()
+    top, left = place
+    painted[top : top + 30, left : left + 40] = (235, 235, 225)
+    clean, small = (thumbnail(rgb, 120) for rgb in (scene, painted))
+    assert not verifier.verify(clean, small).is_copy
+
+
+def thumbnail(rgb: U8, side: int) -> VerifyImage:
+    reduced = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+    return indexed(np.asarray(reduced), quality=95)
 
 
 def test_an_enlarged_copy_does_not_make_a_small_original_worthless(verifier: Verifier) -> None:
