@@ -158,9 +158,14 @@ class Settings:
     quiet: bool = False
 
     @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes."""
+        return self.memory * 2**20
+
+    @property
     def memory_of_each(self) -> int:
         """Bytes of `memory` for each process: the workers, and the one that started them."""
-        return self.memory * 2**20 // (self.workers + 1)
+        return self.memory_bytes // (self.workers + 1)
 
 
 _PARSERS: dict[str, Callable[[object], Any]] = {

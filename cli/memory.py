@@ -31,7 +31,7 @@ def within_memory(options: IndexOptions, settings: Settings, before: int) -> Ind
 
     base = _INTERPRETER + max(0, resident_memory() - before)
     limits = options.limits
-    memory = pass_memory(int(settings.memory * _MIB), base, settings.workers, limits.max_memory)
+    memory = pass_memory(settings.memory_bytes, base, settings.workers, limits.max_memory)
     if memory.workers < settings.workers:
         _say_fewer(settings, memory.workers, enough_memory(base, settings.workers))
     return replace(
@@ -49,9 +49,7 @@ def memory_of_resolve(settings: Settings) -> ResolveMemory:
     from resolve.memory import enough_memory, resolve_memory
 
     uses_network = any(choice.name not in _WITHOUT_NETWORK for choice in settings.matcher)
-    memory = resolve_memory(
-        int(settings.memory * _MIB), settings.workers, uses_network=uses_network
-    )
+    memory = resolve_memory(settings.memory_bytes, settings.workers, uses_network=uses_network)
     if memory.workers < settings.workers:
         enough = enough_memory(settings.workers, uses_network=uses_network)
         _say_fewer(settings, memory.workers, enough)
@@ -62,7 +60,7 @@ def _say_fewer(settings: Settings, workers: int, enough: int) -> None:
     if settings.quiet:
         return
     print(
-        f"{settings.memory:g} MiB of memory are for {workers} of {settings.workers} worker "
+        f"{settings.memory} MiB of memory are for {workers} of {settings.workers} worker "
         f"processes: --memory {-(-enough // _MIB)} is for all.",
         file=sys.stderr,
     )
