@@ -32,6 +32,10 @@ class Thresholds:
         max_disagreement: share of textured windows that contradict (correlation below 0.5).
         min_worst_window: correlation that every window of a character's size must reach.
         max_noise: robust deviation of the residual, grey levels.
+        max_odd: how far the worst window of a character's size may stand out, see `CloseLook`.
+        max_odd_in_print, max_lost_of_print: the same where it is print, and what that window may
+            have lost of its contrast.
+        max_detail_lost: what print may lose of its contrast on the smaller of two previews.
         max_recolouring: how far colours may be moved otherwise than by saturation and white
             balance, grey levels.
         max_tint, max_ground: how far the mean colour may be moved, other than with brightness and
@@ -108,6 +112,10 @@ class Thresholds:
     max_disagreement: float = 0.02
     min_worst_window: float = 0.80
     max_noise: float = 9.0
+    max_odd: float = 1.85
+    max_odd_in_print: float = 1.5
+    max_lost_of_print: float = 0.6
+    max_detail_lost: float = 0.45
     max_recolouring: float = 22.0
     max_tint: float = 2.5
     max_ground: float = 0.25
@@ -177,6 +185,10 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
     Strictness.SAFE: Thresholds(),
     Strictness.BALANCED: Thresholds(
         min_print_side=300,
+        max_odd=2.2,
+        max_odd_in_print=1.8,
+        max_lost_of_print=0.7,
+        max_detail_lost=0.6,
         min_agreement=0.85,
         max_disagreement=0.05,
         min_worst_window=0.75,
@@ -189,6 +201,10 @@ THRESHOLDS: dict[Strictness, Thresholds] = {
     ),
     Strictness.LOOSE: Thresholds(
         min_print_side=0,
+        max_odd=2.8,
+        max_odd_in_print=2.4,
+        max_lost_of_print=0.9,
+        max_detail_lost=1.0,
         min_agreement=0.80,
         max_disagreement=0.08,
         min_worst_window=0.70,

@@ -15,9 +15,16 @@ import numpy as np
 from storage.records import ImageRecord
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
+from verify.close_look import look_closely
 from verify.costs import PairClock, StageCosts
 from verify.coverage import FrameShare
-from verify.doubts import NEITHER_COVERS, NO_TEXTURE, doubt_in_pixels, doubt_in_records
+from verify.doubts import (
+    NEITHER_COVERS,
+    NO_TEXTURE,
+    doubt_at_close_look,
+    doubt_in_pixels,
+    doubt_in_records,
+)
 from verify.enlargement import was_enlarged
 from verify.evidence import (
     Evidence,
@@ -34,7 +41,7 @@ from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "41"
+VERIFIER_VERSION = "42"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
@@ -44,9 +51,13 @@ _GREY = 0.15
 _ALIGNED = 0.90
 # Noise in grey levels up to which two frames without texture do meet.
 _QUIET = 4.0
+# What a copy may have left at the close look without being looked at under a finer map.
+_WELL_MET = 0.2
 # A refinement that moves the picture by less than this, in pixels, changes nothing; one that moves
 # it by less than that has shown that the map was the right one.
 _MOVED, _NEARLY_MET = 0.4, 1.5
+# The same for a copy that has something left at the close look: small print tells less.
+_HARDLY_MOVED = 0.1
 
 
 class Verifier:
@@ -120,20 +131,31 @@ class Verifier:
         self, a: VerifyImage, b: VerifyImage, proposal: Proposal
     ) -> tuple[Verdict | None, bool]:
         """The verdict under a proposed map, and whether no other map need be tried."""
-        homography, shift = proposal.homography, float("inf")
+        homography = proposal.homography
         best: Verdict | None = None
+        noise, is_unmoved = float("inf"), 0.0
         if proposal.method == EQUAL_FRAMES:
             # Equal frames need no refinement in most cases.
             evidence = measure(a, b, proposal, homography)
             if evidence is not None:
                 best = self.judge(a, b, evidence)
-                is_blank = best.reason == NO_TEXTURE and evidence.residual.noise < _QUIET
-                if best.is_copy or is_blank:
+                noise = evidence.residual.noise
+                is_blank = best.reason == NO_TEXTURE and noise < _QUIET
+                has_met = best.measurements.get("left", 0.0) <= _WELL_MET
+                if (best.is_copy and has_met) or is_blank:
                     return best, True
+                is_unmoved = _HARDLY_MOVED if best.is_copy else _MOVED
         homography, shift = refined(a.rgb, b.rgb, homography)
-        if best is not None and shift < _MOVED:
+        if best is not None and shift < is_unmoved:
             return best, True
         evidence = measure(a, b, proposal, homography)
+        if (
+            best is not None
+            and best.is_copy
+            and (evidence is None or evidence.residual.noise > noise)
+        ):
+            # The pixels meet better as they were.
+            return best, True
         if evidence is None:
             return best, False
         verdict = self.judge(a, b, evidence)
@@ -147,6 +169,13 @@ class Verifier:
         doubt = doubt_in_pixels(evidence, limits)
         if doubt:
             return _different(doubt, evidence.transform, measured)
+        if evidence.changes.changed_share == 0:
+            close = look_closely(evidence.residual)
+            measured |= {"odd": close.odd, "lost": close.lost, "left": close.left}
+            finer = b.rgb if evidence.a_is_coarser else a.rgb
+            doubt = doubt_at_close_look(close, evidence, finer, limits)
+            if doubt:
+                return _different(doubt, evidence.transform, measured)
         frames = measure_frames(a, b, evidence.homography)
         measured |= frame_measurements(frames)
         pair = (a.record, b.record, evidence, frames, limits)

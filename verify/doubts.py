@@ -6,17 +6,26 @@ the doubt; none of them can be made up for by another.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from storage.records import ImageRecord
 from verify.calibration import Thresholds
+from verify.close_look import CloseLook, detail_lost
 from verify.evidence import Evidence
-from verify.overlay import Changes
+from verify.overlay import Changes, paper_share
 from verify.residual import Residual
 
-# Labels, forms, pages and charts have 0.79 to 0.95 of their pixels near one grey level; a
-# photograph of a night sky 0.5.
-_PRINT = 0.70
-_SAME_FRAME = 0.985
+U8 = NDArray[np.uint8]
 
+# Labels, forms, pages and charts have 0.79 to 0.95 of their pixels near one grey level; a
+# photograph of a night sky 0.5. On a thumbnail of a page small print is grey, and all over it.
+_PRINT, _SMALL_PRINT, _ALL_OVER = 0.70, 0.66, 0.70
+_SAME_FRAME = 0.985
+# Pixels of the finer preview for one of the coarser from which on print gets lost.
+_REDUCED = 1.1
+
+TOO_SMALL = "too small to tell one print from another"
 NO_TEXTURE = "too little texture to be sure"
 # The pixels agree: two crops of one picture, say.
 NEITHER_COVERS = "each shows something that the other does not"
@@ -37,8 +46,8 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
     residual, changes = evidence.residual, evidence.changes
     if not _has_texture(residual, limits):
         return _doubt_without_texture(evidence, limits)
-    if evidence.grid_side < limits.min_print_side and evidence.paper > _PRINT:
-        return "too small to tell one print from another"
+    if evidence.grid_side < limits.min_print_side and _is_print(evidence.paper, residual):
+        return TOO_SMALL
     if residual.noise > limits.max_noise:
         return "the pictures differ all over"
     if changes.agreement_elsewhere < limits.min_agreement:
@@ -57,6 +66,38 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
     if residual.disagreeing > limits.max_disagreement:
         return "some details contradict each other"
     return ""
+
+
+def doubt_at_close_look(close: CloseLook, evidence: Evidence, finer: U8, limits: Thresholds) -> str:
+    """Why a character may be another one although all gates are passed; empty when none is.
+
+    Args:
+        close: how far one place stands out.
+        evidence: of the pair.
+        finer: the finer one of the two previews, uint8 RGB (h, w, 3).
+        limits: the table.
+    """
+    if close.odd > limits.max_odd:
+        return "a small detail is another one"
+    is_reduced = evidence.reduction > _REDUCED
+    is_doubtful = close.odd > limits.max_odd_in_print or (
+        close.odd > 0 and close.lost > limits.max_lost_of_print
+    )
+    if not is_reduced and not is_doubtful:
+        return ""
+    grading = evidence.residual.grading
+    if paper_share(grading.a, grading.b, evidence.residual.mask) <= _SMALL_PRINT:
+        return ""
+    if is_doubtful:
+        return "too coarse to tell one print from another"
+    if detail_lost(finer, evidence.reduction) > limits.max_detail_lost:
+        return TOO_SMALL
+    return ""
+
+
+def _is_print(paper: float, residual: Residual) -> bool:
+    """True when a picture that is so much like paper is a page, not a photograph with a sky."""
+    return paper > _PRINT or (paper > _SMALL_PRINT and residual.textured_share > _ALL_OVER)
 
 
 def _has_texture(residual: Residual, limits: Thresholds) -> bool:

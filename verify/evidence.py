@@ -49,6 +49,8 @@ class Evidence:
         residual: the difference of the pixels.
         changes: the places that are not explained by it.
         grid_side: longer side of the grid on which the pixels were compared.
+        reduction: pixels of the finer preview for one of the grid, as a length, 1 and more.
+        a_is_coarser: True when the grid is that of a's preview.
         paper: how much of the picture is like paper; 0 where the grid is large enough to read.
         ground: how much of it is one even ground; 0 where the colours are the same on average.
     """
@@ -60,6 +62,8 @@ class Evidence:
     residual: Residual
     changes: Changes
     grid_side: int
+    reduction: float
+    a_is_coarser: bool
     paper: float
     ground: float
 
@@ -88,7 +92,9 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         residual=residual,
         changes=find_changes(pair, residual),
         grid_side=grid_side,
-        paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
+        reduction=pair.reduction,
+        a_is_coarser=pair.a_is_reference,
+        paper=paper_share(pair.a, pair.b, residual.mask) if grid_side < _PRINT_SIDE else 0.0,
         ground=ground_share(residual) if residual.grading.tint > _TINTED else 0.0,
     )
 

@@ -33,6 +33,8 @@ U8 = NDArray[np.uint8]
 
 # Grey levels by which an even ground varies once it was saved.
 _EVEN = 2
+# Noise from which on nothing is flat before it is softened.
+_GRAINY = 2.5
 _JOIN = 9
 _MIN_PIXELS = 6
 # Slope of the softened places on their outline.
@@ -94,7 +96,8 @@ class Changes:
         textured_solid_share: those of them that are not of one flat colour.
         spotted: share of the changed pixels in spots, which are about as wide as high and fill
             their box: birds, moles and dust, not strokes of letters.
-        paper: how much of the clean picture is like paper, see `photometry.paper_likeness`.
+        paper: how much of the more paper-like of the two is like paper, see
+            `photometry.paper_likeness`.
         paper_around: share that is flat close to the changed places, of the clean picture.
         agreement_elsewhere: share of textured windows away from the places that agree.
         worst_elsewhere: lowest correlation of a window of a character's size away from the places.
@@ -186,9 +189,17 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
         spotted=_spotted(changed),
-        paper=paper_likeness(clean_grey, mask),
+        paper=_paper(clean_grey, luminance(dirty), residual),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )
+
+
+def _paper(clean: F32, dirty: F32, residual: Residual) -> float:
+    """How much of the two is like paper: grain on one of them makes no photograph of a page."""
+    greys = [clean, dirty]
+    if residual.noise > _GRAINY:
+        greys += [residual.a, residual.b]
+    return max(paper_likeness(grey, residual.mask) for grey in greys)
 
 
 def ground_share(residual: Residual) -> float:
@@ -199,12 +210,11 @@ def ground_share(residual: Residual) -> float:
     return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
 
 
-def paper_share(pair: AlignedPair, residual: Residual) -> float:
-    """How much of the more paper-like of the two is like paper, 0..1; see `Changes`."""
-    mask = residual.mask
+def paper_share(a: U8, b: U8, mask: Mask) -> float:
+    """How much of the more paper-like of two aligned pictures is like paper, 0..1."""
     return max(
         max(float(is_flat(grey)[mask].mean()), commonest_share(grey, mask))
-        for grey in (luminance(pair.a), luminance(pair.b))
+        for grey in (luminance(a), luminance(b))
     )
 
 

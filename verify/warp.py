@@ -25,12 +25,14 @@ class AlignedPair:
         a, b: uint8 (h, w, 3).
         mask: bool (h, w), where both are seen, a margin of two pixels left out.
         a_is_reference: True when the grid is a's own.
+        reduction: pixels of the finer one for one of the grid, as a length, 1 and more.
     """
 
     a: U8
     b: U8
     mask: Mask
     a_is_reference: bool
+    reduction: float = 1.0
 
 
 def align_pixels(a: U8, b: U8, homography: F64) -> AlignedPair | None:
@@ -58,7 +60,7 @@ def align_pixels(a: U8, b: U8, homography: F64) -> AlignedPair | None:
         first, second, a_is_reference = warped, b, False
     if int(mask.sum()) < 256:
         return None
-    return AlignedPair(first, second, mask, a_is_reference)
+    return AlignedPair(first, second, mask, a_is_reference, max(scale, 1 / scale))
 
 
 def _warp(image: U8, homography: F64, size: Size, shrink: float) -> tuple[U8, Mask]:

@@ -301,6 +301,27 @@ def product_labels(random: Random, count: int, _photographs: Sequence[U8]) -> li
     return labels
 
 
+def pages_with_another_amount(random: Random, count: int, _photographs: Sequence[U8]) -> list[U8]:
+    """Scans of a page of small print; each has other digits in one of its amounts."""
+    print_, leading = typeface("DejaVuSans", 23), 32
+    rows: list[list[str]] = []
+    while (len(rows) + 6) * leading < 1754:
+        line = [words(random, 1) for _ in range(9)]
+        line[int(random.integers(9))] = f"{random.integers(100, 99999) / 100:.2f}"
+        rows.append(line)
+    row = int(random.integers(len(rows)))
+    word = next(n for n, text in enumerate(rows[row]) if text[0].isdigit())
+    pages = []
+    for _ in range(count):
+        rows[row][word] = f"{random.integers(1000, 9999) / 100:.2f}"
+        page, draw = sheet(1240, 1754, WHITE)
+        for number, line in enumerate(rows):
+            text = " ".join(line)[:86]
+            draw.text((120, 96 + leading * number), text, font=print_, fill=(20, 20, 25))
+        pages.append(np.asarray(page))
+    return pages
+
+
 PRINTS: dict[str, Family] = {
     family.__name__.replace("_", " "): family
     for family in (
@@ -317,5 +338,6 @@ PRINTS: dict[str, Family] = {
         keyboards_with_another_key_pressed,
         settings_with_another_switch,
         product_labels,
+        pages_with_another_amount,
     )
 }
