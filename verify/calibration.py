@@ -33,8 +33,9 @@ class Thresholds:
         min_worst_window: correlation that every window of a character's size must reach.
         max_noise: robust deviation of the residual, grey levels.
         max_odd: how far the worst window of a character's size may stand out, see `CloseLook`.
-        max_odd_in_print, max_lost_of_print: the same where it is print, and what that window may
-            have lost of its contrast.
+        max_odd_in_print: the same where it is print.
+        max_odd_of_lost, max_lost_of_print: the same for a window of print that has lost more of its
+            contrast than that.
         max_detail_lost: what print may lose of its contrast on the smaller of two previews.
         max_recolouring: how far colours may be moved otherwise than by saturation and white
             balance, grey levels.
@@ -114,6 +115,7 @@ class Thresholds:
     max_noise: float = 9.0
     max_odd: float = 1.85
     max_odd_in_print: float = 1.5
+    max_odd_of_lost: float = 1.25
     max_lost_of_print: float = 0.6
     max_detail_lost: float = 0.45
     max_recolouring: float = 22.0

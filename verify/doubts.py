@@ -13,7 +13,7 @@ from storage.records import ImageRecord
 from verify.calibration import Thresholds
 from verify.close_look import CloseLook, detail_lost
 from verify.evidence import Evidence
-from verify.overlay import Changes, paper_share
+from verify.overlay import Changes, sheet_share
 from verify.residual import Residual
 
 U8 = NDArray[np.uint8]
@@ -22,6 +22,9 @@ U8 = NDArray[np.uint8]
 # photograph of a night sky 0.5. On a thumbnail of a page small print is grey, and all over it.
 _PRINT, _SMALL_PRINT, _ALL_OVER = 0.70, 0.66, 0.70
 _SAME_FRAME = 0.985
+# How much of both is one even ground: of pages full of small print at least 0.58, however they were
+# saved; of photographs with a sky or in the dark at most 0.54.
+_SHEET = 0.56
 # Pixels of the finer preview for one of the coarser from which on print gets lost.
 _REDUCED = 1.1
 
@@ -81,12 +84,11 @@ def doubt_at_close_look(close: CloseLook, evidence: Evidence, finer: U8, limits:
         return "a small detail is another one"
     is_reduced = evidence.reduction > _REDUCED
     is_doubtful = close.odd > limits.max_odd_in_print or (
-        close.odd > 0 and close.lost > limits.max_lost_of_print
+        close.odd > limits.max_odd_of_lost and close.lost > limits.max_lost_of_print
     )
     if not is_reduced and not is_doubtful:
         return ""
-    grading = evidence.residual.grading
-    if paper_share(grading.a, grading.b, evidence.residual.mask) <= _SMALL_PRINT:
+    if sheet_share(evidence.residual) <= _SHEET:
         return ""
     if is_doubtful:
         return "too coarse to tell one print from another"

@@ -210,12 +210,21 @@ def ground_share(residual: Residual) -> float:
     return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
 
 
+def sheet_share(residual: Residual) -> float:
+    """How much of the one with less of it is one even ground, 0..1.
+
+    That of a page is even in every copy, but for its grain; a night sky runs through many grey
+    levels, and coarse compression makes few of them.
+    """
+    grading = residual.grading
+    return min(
+        commonest_share(luminance(rgb), residual.mask, 2 * _EVEN) for rgb in (grading.a, grading.b)
+    )
+
+
 def paper_share(a: U8, b: U8, mask: Mask) -> float:
     """How much of the more paper-like of two aligned pictures is like paper, 0..1."""
-    return max(
-        max(float(is_flat(grey)[mask].mean()), commonest_share(grey, mask))
-        for grey in (luminance(a), luminance(b))
-    )
+    return max(paper_likeness(luminance(rgb), mask) for rgb in (a, b))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
