@@ -117,7 +117,7 @@ class Thresholds:
     max_odd_in_print: float = 1.5
     max_odd_of_lost: float = 1.25
     max_lost_of_print: float = 0.6
-    max_detail_lost: float = 0.45
+    max_detail_lost: float = 0.42
     max_recolouring: float = 22.0
     max_tint: float = 2.5
     max_ground: float = 0.25

@@ -19,8 +19,9 @@ from verify.residual import Residual
 U8 = NDArray[np.uint8]
 
 # Labels, forms, pages and charts have 0.79 to 0.95 of their pixels near one grey level; a
-# photograph of a night sky 0.5. On a thumbnail of a page small print is grey, and all over it.
-_PRINT, _SMALL_PRINT, _ALL_OVER = 0.70, 0.66, 0.70
+# photograph of a night sky 0.5.
+_PRINT = 0.70
+_GREY_PRINT, _ALL_OVER = 0.60, 0.70
 _SAME_FRAME = 0.985
 # How much of both is one even ground: of pages full of small print at least 0.58, however they were
 # saved; of photographs with a sky or in the dark at most 0.54.
@@ -49,7 +50,7 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
     residual, changes = evidence.residual, evidence.changes
     if not _has_texture(residual, limits):
         return _doubt_without_texture(evidence, limits)
-    if evidence.grid_side < limits.min_print_side and _is_print(evidence.paper, residual):
+    if evidence.grid_side < limits.min_print_side and _is_print(evidence):
         return TOO_SMALL
     if residual.noise > limits.max_noise:
         return "the pictures differ all over"
@@ -97,9 +98,11 @@ def doubt_at_close_look(close: CloseLook, evidence: Evidence, finer: U8, limits:
     return ""
 
 
-def _is_print(paper: float, residual: Residual) -> bool:
-    """True when a picture that is so much like paper is a page, not a photograph with a sky."""
-    return paper > _PRINT or (paper > _SMALL_PRINT and residual.textured_share > _ALL_OVER)
+def _is_print(evidence: Evidence) -> bool:
+    """True for print, and for a thumbnail of a page: its small print is grey, and all over it."""
+    if evidence.paper > _PRINT or sheet_share(evidence.residual) > _SHEET:
+        return True
+    return evidence.paper > _GREY_PRINT and evidence.residual.textured_share > _ALL_OVER
 
 
 def _has_texture(residual: Residual, limits: Thresholds) -> bool:
