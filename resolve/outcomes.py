@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
-from resolve.raw_pairs import RAW_FORMAT, developed_beside
+from resolve.outlines import RAW_FORMAT
+from resolve.raw_pairs import developed_beside
 from resolve.resolve import Resolution
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView

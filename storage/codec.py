@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from hashlib import sha256
 from operator import attrgetter, itemgetter
-from struct import Struct, unpack
+from struct import Struct, unpack, unpack_from
 from struct import error as error_of_struct
 from typing import Any
 
@@ -48,6 +48,7 @@ from storage.records import (
     U8,
     BlobEntry,
     BlobStatus,
+    ImageOutline,
     ImageRecord,
     Limit,
     LimitKind,
@@ -69,6 +70,7 @@ _RECORD_LAYOUT = 2
 _NO_METADATA = astuple(Metadata())
 # Eight digits of a measure are kept: two copies of one picture differ in the third.
 _MEASURES = tuple(f.name for f in fields(Quality) if f.type == "float")
+_BANDWIDTH_AT = 4 * _MEASURES.index("bandwidth")
 _FACTS = tuple(f.name for f in fields(Quality) if f.type != "float")
 _MEASURES_OF, _FACTS_OF = attrgetter(*_MEASURES), attrgetter(*_FACTS)
 _IN_ORDER = itemgetter(*((*_MEASURES, *_FACTS).index(f.name) for f in fields(Quality)))
@@ -150,6 +152,19 @@ def decode_digest(value: bytes) -> bytes:
     if not isinstance(digest, bytes):
         raise LayoutError("not a record: no digest")
     return digest
+
+
+def decode_outline(value: bytes) -> ImageOutline:
+    """The outline of a record; the rest of it is left alone. Raises LayoutError."""
+    row = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)
+    try:
+        if row[0] == LAYOUT_VERSION:
+            bandwidth = Quality(*row[12]).bandwidth
+        else:
+            (bandwidth,) = unpack_from("<f", row[9], _BANDWIDTH_AT)
+        return ImageOutline(row[1], row[3], row[4], row[5], bandwidth)
+    except (TypeError, ValueError, IndexError, error_of_struct) as error:
+        raise LayoutError(f"not a record: {error}") from error
 
 
 def _record(row: list[Any], hashes: bytes) -> ImageRecord:
