@@ -20,9 +20,12 @@ from storage.records import F16, F32
 
 # Fewer images than this are no sample to train on.
 MINIMUM_TRAINED_ON = 2_000
-# Dimensions that embeddings are reduced to for nominating: of EfficientNet-Lite0's 1280, the first
-# 192 principal ones hold 0.88 of the squared length, and are seven times faster to compare.
-_REDUCED = 192
+# Principal dimensions that embeddings are reduced to for nominating: the fewer, where they hold so
+# much of the squared length. Of EfficientNet-Lite0's 1280, the first 128 hold 0.81 and the first 192
+# hold 0.88; with 128 as many of the planted copies are found (0.9973 and 0.9975 of those among
+# 300,000 images) in two thirds of the time.
+_FEWEST_REDUCED, _MOST_REDUCED = 128, 192
+_ENOUGH = 0.78
 _SUB_QUANTISERS = 64
 # Dimensions of a sub-quantiser: those that FAISS has fast code for.
 _PART_SIZES = (2, 4, 8)
@@ -311,11 +314,13 @@ def _by_list(nearest: I64, first: int) -> list[Probe]:
     lists -= first
     if n * lists <= 0:
         return []
-    numbers = nearest[:, first:].ravel()
+    # Half as large, and sorted by radix in a third of the time where numbers take two bytes.
+    kind = np.int16 if nearest.max() < 1 << 15 else np.int32
+    numbers = nearest[:, first:].ravel().astype(kind)
     order = np.argsort(numbers, kind="stable")
     numbers = numbers[order]
     starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
-    parts = np.split(order // lists, starts[1:])
+    parts = np.split((order // lists).astype(np.int32), starts[1:])
     return [
         (number, part)
         for number, part in zip(numbers[starts].tolist(), parts, strict=True)
@@ -388,10 +393,13 @@ def _principal(sample: F32) -> Any:
     """The linear map to the principal dimensions of a sample, about the origin: products of mapped
     vectors come as near to those of the vectors as products in so few dimensions can."""
     dimension = sample.shape[1]
-    width = _width(dimension)
+    strengths, principal = np.linalg.eigh(sample.T @ sample)
+    fewest = float(strengths[::-1][:_FEWEST_REDUCED].sum())
+    is_enough = fewest >= _ENOUGH * float(strengths.sum())
+    width = min(_FEWEST_REDUCED, _width(dimension)) if is_enough else _width(dimension)
     reduction = faiss.LinearTransform(dimension, width, False)
     basis = np.zeros((dimension, width), np.float32)
-    principal = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :width]
+    principal = principal[:, ::-1][:, :width]
     basis[:, : principal.shape[1]] = principal
     faiss.copy_array_to_vector(np.ascontiguousarray(basis.T, np.float32).ravel(), reduction.A)
     reduction.is_trained = True
@@ -399,5 +407,5 @@ def _principal(sample: F32) -> Any:
 
 
 def _width(dimension: int) -> int:
-    """Of mapped vectors; with a zero after them where two do not divide it."""
-    return min(_REDUCED, dimension + dimension % 2)
+    """Of mapped vectors, at most; with a zero after them where two do not divide it."""
+    return min(_MOST_REDUCED, dimension + dimension % 2)
