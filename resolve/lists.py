@@ -13,9 +13,11 @@ import re
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from resolve.copied_rows import digests_of
 from resolve.effort import Effort
 from resolve.groups import Group
 from resolve.outcomes import (
@@ -39,6 +41,9 @@ GROUPS, SUMMARY = "groups.jsonl", "summary.json"
 # The one that something is done with comes last: see `replacing_files`.
 LIST_FILES = (KEEP, UNREADABLE, GROUPS, SUMMARY, DELETE)
 
+# Whose rows a later resolve may take over.
+COPIED = (KEEP, DELETE, GROUPS)
+
 KEEP_COLUMNS = ("path", "reason", "group", "bytes")
 DELETE_COLUMNS = ("path", "keep", "relation", "score", "bytes", "group", "reason")
 UNREADABLE_COLUMNS = ("path", "reason")
@@ -48,12 +53,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_lists(
-    resolution: Resolution, catalog: CatalogView, out: Path, effort: Effort | None = None
+    resolution: Resolution,
+    catalog: CatalogView,
+    out: Path,
+    effort: Effort | None = None,
+    written: dict[str, str] | None = None,
 ) -> Summary:
     """Writes the lists into the folder `out`, which is made, and returns the summary.
 
     Args:
         effort: what the verdicts have cost, for the summary.
+        written: filled with the SHA-256 of each of the lists that a later resolve may copy rows
+            from.
 
     Raises:
         IndexStorageError: the folder cannot be written to, or the disk is full.
@@ -85,6 +96,9 @@ def write_lists(
                 files[UNREADABLE].write(csv_row((entry.uri, safe_cell(entry.reason))))
         summary = counts.summary(resolution, catalog, time.monotonic() - started, effort)
         files[SUMMARY].write(json.dumps(summary.as_json(), indent=2) + "\n")
+        stack.close()
+        if written is not None:
+            written.update(digests_of({name: paths[name] for name in COPIED}))
     return summary
 
 
@@ -117,7 +131,15 @@ def _text_file(path: Path) -> IO[str]:
 
 
 def _keep_row(kept: Kept) -> str:
-    return csv_row((kept.entry.uri, safe_cell(kept.reason), kept.group, str(kept.entry.size)))
+    # Groups are numbers in hexadecimal: nothing in them is ever quoted.
+    entry = kept.entry
+    return f"{_quoted(entry.uri)},{_reason_cell(kept.reason)},{kept.group},{entry.size}\n"
+
+
+@lru_cache(1024)
+def _reason_cell(reason: str) -> str:
+    """As it stands in a row: most files share a few reasons."""
+    return _quoted(safe_cell(reason))
 
 
 def _delete_row(deleted: Deleted) -> str:
@@ -176,12 +198,12 @@ def _group_row(
 
 
 def _image(entry: BlobEntry, catalog: CatalogView) -> dict[str, Any]:
-    record = catalog.record(entry.image_id)
+    outline = catalog.outline(entry.image_id)
     return {
         "path": entry.uri,
-        "digest": record.digest.hex(),
-        "width": record.width,
-        "height": record.height,
+        "digest": outline.digest.hex(),
+        "width": outline.width,
+        "height": outline.height,
         "bytes": entry.size,
-        "format": record.format,
+        "format": outline.format,
     }

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
 from resolve.outlines import RAW_FORMAT
@@ -25,6 +27,12 @@ SAME_MD5 = "the same size and MD5: to be read before anything is done"
 UNREAD = "known by size and MD5: to be read before anything is done"
 # Where the index could not be locked, another process may be adding to it.
 _SINCE = "indexed since this was resolved"
+# Why an image stays that is neither a keeper nor deleted, as `Kept` has it.
+_NO_COPIES, _LINKED = 1, 2
+_ALONE = {
+    _NO_COPIES: ("no_copies", "no copies found"),
+    _LINKED: ("not_covered", "like others, but none may stand for it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +99,20 @@ class Outcomes:
         self._catalog = catalog
         self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
+        # A byte an image id.
+        self._alone = self._images_alone()
 
     def __iter__(self) -> Iterator[Outcome | ReferenceKeeper]:
         """The outcome of every blob of the index, and among them the reference index's keepers."""
+        alone = self._alone
         for entry in self._catalog.blobs():
             if entry.holder is Holder.REFERENCE:
                 if self._leads(entry):
                     yield ReferenceKeeper(entry, self.group_id(entry.image_id))
             elif entry.status is BlobStatus.UNREADABLE:
                 yield Unreadable(entry)
+            elif entry.image_id < len(alone) and alone[entry.image_id]:
+                yield Kept(entry, "", False, *_ALONE[alone[entry.image_id]])
             else:
                 yield self.of(entry)
 
@@ -197,8 +210,29 @@ class Outcomes:
         if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
             return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
-            return Kept(entry, "", False, "not_covered", "like others, but none may stand for it")
-        return Kept(entry, "", False, "no_copies", "no copies found")
+            return Kept(entry, "", False, *_ALONE[_LINKED])
+        return Kept(entry, "", False, *_ALONE[_NO_COPIES])
+
+    def _images_alone(self) -> bytes:
+        """For each image id why its blob stays, a place in `_ALONE`, where there is no other reason
+        to look for: most images have one blob, are in no group and are nobody's concern. Else 0.
+        """
+        resolution, census = self._resolution, self._resolution.census
+        size = len(resolution.group_of)
+        is_alone = (resolution.group_of == 0) & (resolution.keeper_of == 0)
+        is_alone &= census.blobs_of_image[:size] <= 1
+        others = (
+            census.protected_images,
+            census.reference_images,
+            census.linked_images,
+            census.named_raw,
+            resolution.constraints.favoured,
+        )
+        for ids in others:
+            chosen = np.fromiter(ids, np.int64)
+            is_alone[chosen[chosen < size]] = False
+        linked = resolution.was_linked
+        return np.where(is_alone, np.where(linked, _LINKED, _NO_COPIES), 0).astype("u1").tobytes()
 
     def _why_raw(self, entry: BlobEntry) -> str:
         beside = developed_beside(self._catalog, entry)

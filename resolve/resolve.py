@@ -151,8 +151,12 @@ class Resolution:
     seconds: Mapping[str, float]
     resolved_before: int = 0
 
-    def for_later(self, searched: Searched) -> Earlier:
-        """What the next resolve of this index needs."""
+    def for_later(self, searched: Searched, lists: Mapping[str, str] | None = None) -> Earlier:
+        """What the next resolve of this index needs.
+
+        Args:
+            lists: what `write_lists` has written.
+        """
         return Earlier(
             searched=searched,
             blobs=self.census.of_image,
@@ -163,6 +167,8 @@ class Resolution:
             pairs=self.pairs,
             passed_over=self.pairs_passed_over,
             raw_passed_over=self.raw_pairs_passed_over,
+            # RAW files and what lies beside them are looked at anew then.
+            lists=(lists or {}) if self.options.raw_pairs is RawPairs.KEEP else {},
         )
 
     def keeper(self, image_id: int) -> int:

@@ -243,24 +243,27 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
     row = _unpack(value, 10, optional=1)
     try:
         source = row[6]
-        limit, is_unread = None, len(row) > 10 and row[10] is True
-        if len(row) > 10 and not is_unread:
-            kind, most = row[10]
-            limit = Limit(LimitKind(kind), float(most))
+        limit, is_unread = None, False
+        if len(row) > 10:
+            is_unread = row[10] is True
+            if not is_unread:
+                kind, most = row[10]
+                limit = Limit(LimitKind(kind), float(most))
         if isinstance(source, int):
             source = key[:source].decode("utf-8", _SURROGATES)
+        # By place, in the order of the dataclass: every row of a collection passes here twice.
         return BlobEntry(
-            uri=key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
-            size=row[2],
-            etag=row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
-            last_modified=float(row[4]),
-            object_id=row[5],
-            source=source,
-            status=_STATUSES[row[7]],
-            image_id=row[8],
-            reason=row[9],
-            limit=limit,
-            is_unread=is_unread,
+            key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
+            row[2],
+            row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
+            float(row[4]),
+            row[5],
+            source,
+            _STATUSES[row[7]],
+            row[8],
+            row[9],
+            limit,
+            is_unread,
         )
     except (TypeError, ValueError, IndexError) as error:
         raise LayoutError(f"not a blob entry: {error}") from error
