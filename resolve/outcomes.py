@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,7 +28,7 @@ UNREAD = "known by size and MD5: to be read before anything is done"
 _SINCE = "indexed since this was resolved"
 # Why an image stays that is neither a keeper nor deleted, as `Kept` has it.
 _NO_COPIES, _LINKED = 1, 2
-_ALONE = {
+WHY_ALONE = {
     _NO_COPIES: ("no_copies", "no copies found"),
     _LINKED: ("not_covered", "like others, but none may stand for it"),
 }
@@ -92,29 +91,32 @@ def evidence(reason: str, entry: BlobEntry, kept: BlobEntry) -> str:
 
 
 class Outcomes:
-    """Every blob's outcome, for one resolution of one catalog."""
+    """Every blob's outcome, for one resolution of one catalog.
+
+    Attributes:
+        alone: for each image id why its blob stays, a place in `WHY_ALONE`, where nothing else has
+            to be looked at: most images have one blob, are in no group and nobody's concern. Else
+            0.
+    """
 
     def __init__(self, resolution: Resolution, catalog: CatalogView) -> None:
         self._resolution = resolution
         self._catalog = catalog
         self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
-        # A byte an image id.
-        self._alone = self._images_alone()
+        self.alone = self._images_alone()
 
-    def __iter__(self) -> Iterator[Outcome | ReferenceKeeper]:
-        """The outcome of every blob of the index, and among them the reference index's keepers."""
-        alone = self._alone
-        for entry in self._catalog.blobs():
-            if entry.holder is Holder.REFERENCE:
-                if self._leads(entry):
-                    yield ReferenceKeeper(entry, self.group_id(entry.image_id))
-            elif entry.status is BlobStatus.UNREADABLE:
-                yield Unreadable(entry)
-            elif entry.image_id < len(alone) and alone[entry.image_id]:
-                yield Kept(entry, "", False, *_ALONE[alone[entry.image_id]])
-            else:
-                yield self.of(entry)
+    def of_listed(self, entry: BlobEntry) -> Outcome | ReferenceKeeper | None:
+        """What becomes of a blob that either index lists; None for one that only the reference
+        index has, and that nothing points to."""
+        if entry.holder is Holder.REFERENCE:
+            is_keeper = self._leads(entry)
+            return ReferenceKeeper(entry, self.group_id(entry.image_id)) if is_keeper else None
+        if entry.status is BlobStatus.UNREADABLE:
+            return Unreadable(entry)
+        if entry.image_id < len(self.alone) and self.alone[entry.image_id]:
+            return Kept(entry, "", False, *WHY_ALONE[self.alone[entry.image_id]])
+        return self.of(entry)
 
     def of(self, entry: BlobEntry) -> Kept | Deleted:
         """What becomes of an indexed blob."""
@@ -210,13 +212,10 @@ class Outcomes:
         if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
             return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
-            return Kept(entry, "", False, *_ALONE[_LINKED])
-        return Kept(entry, "", False, *_ALONE[_NO_COPIES])
+            return Kept(entry, "", False, *WHY_ALONE[_LINKED])
+        return Kept(entry, "", False, *WHY_ALONE[_NO_COPIES])
 
     def _images_alone(self) -> bytes:
-        """For each image id why its blob stays, a place in `_ALONE`, where there is no other reason
-        to look for: most images have one blob, are in no group and are nobody's concern. Else 0.
-        """
         resolution, census = self._resolution, self._resolution.census
         size = len(resolution.group_of)
         is_alone = (resolution.group_of == 0) & (resolution.keeper_of == 0)

@@ -131,6 +131,8 @@ class Resolution:
         relations: relation to the number of pairs.
         seconds: stage to wall time.
         resolved_before: images that an earlier resolve had searched for.
+        as_before: bool (last id + 1,): images about which nothing has changed since.
+        lists_before: what it has written, as of `Earlier`.
     """
 
     groups: tuple[Group, ...]
@@ -149,6 +151,8 @@ class Resolution:
     shots_halved: int
     relations: Mapping[str, int]
     seconds: Mapping[str, float]
+    as_before: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    lists_before: Mapping[str, str] = field(default_factory=dict)
     resolved_before: int = 0
 
     def for_later(self, searched: Searched, lists: Mapping[str, str] | None = None) -> Earlier:
@@ -374,6 +378,8 @@ def resolve(
         relations=dict(sorted(linked.relations.items())),
         seconds=_seconds(searched, verified - started, time.monotonic() - verified),
         resolved_before=changes.images_before,
+        as_before=changes.as_before,
+        lists_before={} if earlier is None else earlier.lists,
     )
 
 
