@@ -344,6 +344,8 @@ def _trained(vectors: StoredVectors, sample: I64, lists: int) -> Any:
     quantizer: Any = faiss.IndexFlatL2(width)
     quantizer.add(_centroids(reduced, lists))
     ivf: Any = faiss.IndexIVFPQ(quantizer, width, lists, parts, _BITS)
+    # See `search.index_files`.
+    ivf.use_precomputed_table = -1
     ivf.pq.cp.seed = _SEED
     ivf.pq.cp.min_points_per_centroid = _FEWEST_WARNED_OF
     # A quarter of FAISS's defaults, for an eighth of the time: the sub-quantisers only nominate.
