@@ -143,7 +143,9 @@ class _Copied:
         is_same[[n for n in resolution.census.named_raw if n < len(is_same)]] = False
         is_deleted, is_grouped = resolution.keeper_of > 0, resolution.group_of > 0
         kinds = np.where(is_deleted, _DELETED, np.where(is_grouped, _KEEPER, _ALONE))
-        return cls(*found, np.where(is_same, kinds, _ANEW).astype("u1").tobytes(), outcomes)
+        keep, delete, groups = found
+        sources = np.where(is_same, kinds, _ANEW).astype("u1").tobytes()
+        return cls(keep, delete, groups, sources, outcomes)
 
     def written(
         self, entry: BlobEntry, files: Mapping[str, IO[str]], counts: SummaryCounts
