@@ -283,10 +283,11 @@ def resolved(settings: Settings) -> Resolved:
         verdicts.flush()
         spent = resolution.seconds["verify"] + resolution.seconds["group"]
         effort = Effort(verdicts.computed, spent, verdicts.costs)
-        summary = write_lists(resolution, catalog, settings.out, effort)
+        written: dict[str, str] = {}
+        summary = write_lists(resolution, catalog, settings.out, effort, written)
         report = write_report(settings.out, catalog, summary)
         if is_writable and reference is None and statistics.searched is not None:
-            _keep_for_later(directory, key, resolution.for_later(statistics.searched))
+            _keep_for_later(directory, key, resolution.for_later(statistics.searched, written))
     return Resolved(summary, report, effort, statistics.capped_images)
 
 

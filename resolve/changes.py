@@ -25,12 +25,14 @@ class Changes:
         open_links: those of the pools that have to be grouped.
         groups: of the other pools, as they were.
         images_before: that the earlier resolve had searched for and that are still there.
+        as_before: bool (last id + 1,): images with the blobs they had, in a pool that is as it was.
     """
 
     links: Links
     open_links: Links
     groups: tuple[Group, ...]
     images_before: int
+    as_before: Flags
 
     @classmethod
     def since(
@@ -45,7 +47,7 @@ class Changes:
             new: the copy verdicts of this resolve: none of the earlier one's.
         """
         if earlier is None:
-            return cls(new, new, (), 0)
+            return cls(new, new, (), 0, np.zeros(len(census.of_image), np.bool_))
         images = len(census.of_image)
         known = earlier.searched.last_id + 1
         is_there = census.blobs_of_image > 0
@@ -68,6 +70,7 @@ class Changes:
             links.where(is_open[label[links.low]]),
             tuple(group for group in earlier.groups if not is_open[label[group.keeper]]),
             int(is_there[:before].sum()),
+            is_there & ~is_changed & ~is_open[label],
         )
 
 

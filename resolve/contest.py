@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +35,45 @@ _TWIN = 1e-3
 _LEAST_MEASURED = 0.3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """An image that may become the keeper, or that witnesses what the others are.
+class Candidate(Protocol):
+    """An image that may become the keeper, or that witnesses what the others are."""
 
-    Attributes:
-        image_id: of the catalog.
-        record: of the image.
-        uri: of the blob that would stay.
-        last_modified: of its oldest blob, seconds since the epoch.
-        preferred: for each rule of `--prefer` about folders, whether a blob lies under it.
-        is_protected, is_decided: under a protected prefix; somebody decided to keep it.
-        is_reference: in the reference index.
-    """
+    @property
+    def image_id(self) -> int:
+        """Of the catalog."""
+
+    @property
+    def record(self) -> ImageRecord:
+        """Of the image."""
+
+    @property
+    def uri(self) -> str:
+        """Of the blob that would stay."""
+
+    @property
+    def last_modified(self) -> float:
+        """Of its oldest blob, seconds since the epoch."""
+
+    @property
+    def preferred(self) -> tuple[bool, ...]:
+        """For each rule of `--prefer` about folders, whether a blob lies under it."""
+
+    @property
+    def is_protected(self) -> bool:
+        """A blob lies under a protected prefix."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Somebody decided to keep it."""
+
+    @property
+    def is_reference(self) -> bool:
+        """In the reference index."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownCandidate:
+    """A `Candidate` of which everything is known."""
 
     image_id: int
     record: ImageRecord
@@ -248,8 +275,8 @@ class Contest:
             with_loss[:, None]
             & is_lossless
             & (pixels[:, None] == pixels)
-            & np.isclose(noise[:, None], noise, rtol=_TWIN, atol=0.0)
-            & np.isclose(sharpness[:, None], sharpness, rtol=_TWIN, atol=0.0)
+            & (np.abs(noise[:, None] - noise) <= _TWIN * np.abs(noise))
+            & (np.abs(sharpness[:, None] - sharpness) <= _TWIN * np.abs(sharpness))
         )
 
     @cached_property

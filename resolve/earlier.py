@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class Earlier:
         undeletable: bool (last id + 1,): images that stayed whatever the verdicts said.
         links: all copy verdicts.
         groups: those with members.
+        lists: SHA-256 of the lists that were written, by name.
         relations: relation to the number of pairs. pairs, passed_over, raw_passed_over: as of
             `Resolution`.
     """
@@ -67,6 +68,7 @@ class Earlier:
     pairs: int
     passed_over: int
     raw_passed_over: int
+    lists: Mapping[str, str] = field(default_factory=dict)
 
 
 def key_of(catalog: Catalog, options: ResolveOptions, search: SearchOptions) -> str:
@@ -173,6 +175,7 @@ def _frames(key: str, earlier: Earlier) -> Iterator[bytes]:
             "pairs": earlier.pairs,
             "passed_over": earlier.passed_over,
             "raw_passed_over": earlier.raw_passed_over,
+            "lists": dict(earlier.lists),
         }
     )
     for start in range(0, len(earlier.groups), _GROUPS_TOGETHER):
@@ -234,6 +237,7 @@ def _earlier(head: dict[str, Any], groups: tuple[Group, ...]) -> Earlier:
         pairs=head["pairs"],
         passed_over=head["passed_over"],
         raw_passed_over=head["raw_passed_over"],
+        lists=head.get("lists", {}),
     )
 
 

@@ -11,15 +11,20 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
+from resolve.copied_rows import CopiedRows, digests_of, opened_lists
 from resolve.effort import Effort
 from resolve.groups import Group
 from resolve.outcomes import (
     SAME_BYTES,
+    WHY_ALONE,
     Deleted,
     Kept,
     Outcomes,
@@ -28,6 +33,7 @@ from resolve.outcomes import (
     evidence,
 )
 from resolve.output_folder import replacing_files
+from resolve.raw_pairs import RawPairs
 from resolve.resolve import Resolution
 from resolve.summary import Summary, SummaryCounts
 from storage.catalog_view import CatalogView
@@ -39,21 +45,33 @@ GROUPS, SUMMARY = "groups.jsonl", "summary.json"
 # The one that something is done with comes last: see `replacing_files`.
 LIST_FILES = (KEEP, UNREADABLE, GROUPS, SUMMARY, DELETE)
 
+# Whose rows a later resolve may take over.
+COPIED = (KEEP, DELETE, GROUPS)
+
 KEEP_COLUMNS = ("path", "reason", "group", "bytes")
 DELETE_COLUMNS = ("path", "keep", "relation", "score", "bytes", "group", "reason")
 UNREADABLE_COLUMNS = ("path", "reason")
+
+# Where the rows of an image's blobs come from.
+_ANEW, _ALONE, _KEEPER, _DELETED = 0, 1, 2, 3
 
 _TO_BE_QUOTED = re.compile('[,"\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_lists(
-    resolution: Resolution, catalog: CatalogView, out: Path, effort: Effort | None = None
+    resolution: Resolution,
+    catalog: CatalogView,
+    out: Path,
+    effort: Effort | None = None,
+    written: dict[str, str] | None = None,
 ) -> Summary:
     """Writes the lists into the folder `out`, which is made, and returns the summary.
 
     Args:
         effort: what the verdicts have cost, for the summary.
+        written: filled with the SHA-256 of each of the lists that a later resolve may copy rows
+            from.
 
     Raises:
         IndexStorageError: the folder cannot be written to, or the disk is full.
@@ -66,9 +84,14 @@ def write_lists(
         files[KEEP].write(csv_row(KEEP_COLUMNS))
         files[DELETE].write(csv_row(DELETE_COLUMNS))
         files[UNREADABLE].write(csv_row(UNREADABLE_COLUMNS))
-        for outcome in outcomes:
+        copied = _Copied.opened(out, resolution, outcomes, stack)
+        for entry in catalog.blobs():
+            if copied is not None and copied.written(entry, files, counts):
+                continue
+            outcome = outcomes.of_listed(entry)
+            if outcome is None:
+                continue
             counts.add(outcome)
-            entry = outcome.entry
             if isinstance(outcome, ReferenceKeeper) or (
                 isinstance(outcome, Kept) and outcome.leads_group
             ):
@@ -85,7 +108,76 @@ def write_lists(
                 files[UNREADABLE].write(csv_row((entry.uri, safe_cell(entry.reason))))
         summary = counts.summary(resolution, catalog, time.monotonic() - started, effort)
         files[SUMMARY].write(json.dumps(summary.as_json(), indent=2) + "\n")
+        stack.close()
+        if written is not None:
+            written.update(digests_of({name: paths[name] for name in COPIED}))
     return summary
+
+
+class _Copied:
+    """Writes the rows of blobs that have those they had in the lists of an earlier resolve.
+
+    What a row says follows from the blob, from the pool of its image, and from options that the
+    two resolves have in common; of a RAW file also from what lies beside it.
+    """
+
+    def __init__(
+        self, keep: IO[str], delete: IO[str], groups: IO[str], kinds: bytes, outcomes: Outcomes
+    ) -> None:
+        self._keep, self._delete = CopiedRows.of_csv(keep), CopiedRows.of_csv(delete)
+        self._groups = CopiedRows.of_groups(groups)
+        self._kinds = kinds
+        self._alone = outcomes.alone
+
+    @classmethod
+    def opened(
+        cls, out: Path, resolution: Resolution, outcomes: Outcomes, stack: ExitStack
+    ) -> _Copied | None:
+        """None where the folder does not have the lists that the earlier resolve has written."""
+        if resolution.options.raw_pairs is not RawPairs.KEEP:
+            return None
+        found = opened_lists(out, COPIED, resolution.lists_before, stack)
+        if found is None:
+            return None
+        is_same = resolution.as_before.copy()
+        is_same[[n for n in resolution.census.named_raw if n < len(is_same)]] = False
+        is_deleted, is_grouped = resolution.keeper_of > 0, resolution.group_of > 0
+        kinds = np.where(is_deleted, _DELETED, np.where(is_grouped, _KEEPER, _ALONE))
+        keep, delete, groups = found
+        sources = np.where(is_same, kinds, _ANEW).astype("u1").tobytes()
+        return cls(keep, delete, groups, sources, outcomes)
+
+    def written(
+        self, entry: BlobEntry, files: Mapping[str, IO[str]], counts: SummaryCounts
+    ) -> bool:
+        """Write and count the rows of a blob; False where they have to be made."""
+        image_id = entry.image_id
+        kind = self._kinds[image_id] if image_id < len(self._kinds) else _ANEW
+        if kind == _ALONE and self._alone[image_id]:
+            row = self._keep.take(entry.uri)
+            if row is None:
+                return False
+            counts.add_kept(WHY_ALONE[self._alone[image_id]][0], entry.size)
+        elif kind == _KEEPER:
+            row = self._keep.take(entry.uri)
+            group = self._groups.take(entry.uri)
+            if row is None or group is None:
+                return False
+            files[GROUPS].write(group)
+            counts.groups += 1
+            counts.add_kept("keeper", entry.size)
+        elif kind == _DELETED:
+            row = self._delete.take(entry.uri)
+            # Where cells are quoted the relation is not the third between commas.
+            if row is None or '"' in row:
+                return False
+            counts.add_deleted(row.split(",", 3)[2], entry.size)
+            files[DELETE].write(row)
+            return True
+        else:
+            return False
+        files[KEEP].write(row)
+        return True
 
 
 def csv_row(cells: Iterable[str]) -> str:
@@ -117,7 +209,15 @@ def _text_file(path: Path) -> IO[str]:
 
 
 def _keep_row(kept: Kept) -> str:
-    return csv_row((kept.entry.uri, safe_cell(kept.reason), kept.group, str(kept.entry.size)))
+    # Groups are numbers in hexadecimal: nothing in them is ever quoted.
+    entry = kept.entry
+    return f"{_quoted(entry.uri)},{_reason_cell(kept.reason)},{kept.group},{entry.size}\n"
+
+
+@lru_cache(1024)
+def _reason_cell(reason: str) -> str:
+    """As it stands in a row: most files share a few reasons."""
+    return _quoted(safe_cell(reason))
 
 
 def _delete_row(deleted: Deleted) -> str:
@@ -176,12 +276,12 @@ def _group_row(
 
 
 def _image(entry: BlobEntry, catalog: CatalogView) -> dict[str, Any]:
-    record = catalog.record(entry.image_id)
+    outline = catalog.outline(entry.image_id)
     return {
         "path": entry.uri,
-        "digest": record.digest.hex(),
-        "width": record.width,
-        "height": record.height,
+        "digest": outline.digest.hex(),
+        "width": outline.width,
+        "height": outline.height,
         "bytes": entry.size,
-        "format": record.format,
+        "format": outline.format,
     }

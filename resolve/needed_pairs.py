@@ -10,7 +10,6 @@ one of them: the verdicts that are needed then, as evidence for each deletion, a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
@@ -20,24 +19,20 @@ from numpy.typing import NDArray
 
 from resolve.groups import Links, covering_of, pools
 from resolve.heaps import Covers, Heaps, Ids, ids_of, likeness, says_different
+from resolve.outlines import Outlines
 from search.candidates import CandidatePair
 from search.hits import ranks
-from storage.records import ImageRecord
 from verify.verdict import Verdict
 
 # Pairs looked at together; in larger collections the neighbourhoods cut by a border are compared
 # in full. 16,384 pairs take some 10 MB.
 PAIRS_PER_BLOCK = 16_384
 _DUELS, _ROUNDS = 4, 2
-# Logarithm of pixels that are no difference in size; bandwidth below which an image was enlarged.
-_SAME_SIZE, _SHARP = 0.1, 0.7
 _NEAREST = 3
 # Cosine similarity from which two images are of one neighbourhood.
 _CLOSE = 0.8
 # Cosine similarity by which a candidate may be less alike than the nearest, to be the best.
 _AS_NEAR = 0.15
-# Of an image whose record has not been read.
-_UNREAD = -1
 
 
 class VerdictsByPair(Protocol):
@@ -57,7 +52,7 @@ def needed_pairs(
     candidates: Iterable[CandidatePair],
     ahead: Ahead,
     verdicts: VerdictsByPair,
-    record: Callable[[int], ImageRecord],
+    outlines: Outlines,
     likely_keeper: LikelyKeeper,
     pairs_per_block: int = PAIRS_PER_BLOCK,
 ) -> Iterator[CandidatePair]:
@@ -66,14 +61,13 @@ def needed_pairs(
     Args:
         candidates: each pair once.
         ahead: gives pairs back in their order, their verdicts known to `verdicts` by then.
-        record: the record of an image id.
+        outlines: of all images.
         likely_keeper: who stays of images that are linked as copies, as far as these links tell.
         pairs_per_block: see `PAIRS_PER_BLOCK`.
     """
-    sizes = _Sizes(record)
     stream = iter(candidates)
     while block := list(islice(stream, pairs_per_block)):
-        yield from _Block(block, ahead, verdicts, sizes, likely_keeper).needed()
+        yield from _Block(block, ahead, verdicts, outlines, likely_keeper).needed()
 
 
 class _Block:
@@ -81,7 +75,6 @@ class _Block:
 
     Args:
         pairs: each once.
-        sizes: of the images, and of all others.
         Others as of `needed_pairs`.
     """
 
@@ -90,7 +83,7 @@ class _Block:
         pairs: list[CandidatePair],
         ahead: Ahead,
         verdicts: VerdictsByPair,
-        sizes: _Sizes,
+        outlines: Outlines,
         likely_keeper: LikelyKeeper,
     ) -> None:
         self._pairs = _neighbours_together(pairs)
@@ -104,7 +97,7 @@ class _Block:
         # The places in `_ids` of the two images of each pair.
         self._images: I64 = places.reshape(-1, 2)
         self._is_promoted = np.zeros(len(self._ids), bool)
-        self._size, self._digest = sizes.of(self._ids)
+        self._size, self._digest = outlines.sizes(self._ids)
         self._nearness = self._nearness_to_several()
         self._is_left = np.ones(len(self._pairs), bool)
         self._covers = Covers()
@@ -235,41 +228,6 @@ def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
         if low != high and likeness(pair) >= _CLOSE:
             root[max(low, high)] = min(low, high)
     return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
-
-
-class _Sizes:
-    """How much detail images have at most, and the first bytes of their digests.
-
-    An image is in pairs of many blocks: its record is read for the first of them. 12 bytes an id.
-    """
-
-    def __init__(self, record: Callable[[int], ImageRecord]) -> None:
-        self._record = record
-        self._sizes = np.empty(0, np.int32)
-        self._digests = np.empty(0, np.uint64)
-
-    def of(self, ids: I64) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
-        """The logarithm of the pixels that carry detail, in steps, and what breaks ties.
-
-        Args:
-            ids: int64 (n,), ascending.
-        """
-        if ids[-1] >= len(self._sizes):
-            more = int(ids[-1]) + 1024
-            self._sizes = np.r_[self._sizes, np.full(more, _UNREAD, np.int32)]
-            self._digests = np.r_[self._digests, np.zeros(more, np.uint64)]
-        for image_id in ids[self._sizes[ids] == _UNREAD].tolist():
-            record = self._record(image_id)
-            self._sizes[image_id] = _size(record)
-            self._digests[image_id] = int.from_bytes(record.digest[:8], "big")
-        return self._sizes[ids], self._digests[ids]
-
-
-def _size(record: ImageRecord) -> int:
-    bandwidth = record.quality.bandwidth
-    detail = bandwidth if bandwidth < _SHARP else 1.0
-    pixels = record.width * record.height * detail * detail
-    return round(math.log(max(1.0, pixels)) / _SAME_SIZE)
 
 
 class _CopyLinks:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
-from resolve.raw_pairs import RAW_FORMAT, developed_beside
+from resolve.outlines import RAW_FORMAT
+from resolve.raw_pairs import developed_beside
 from resolve.resolve import Resolution
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
@@ -24,6 +26,12 @@ SAME_MD5 = "the same size and MD5: to be read before anything is done"
 UNREAD = "known by size and MD5: to be read before anything is done"
 # Where the index could not be locked, another process may be adding to it.
 _SINCE = "indexed since this was resolved"
+# Why an image stays that is neither a keeper nor deleted, as `Kept` has it.
+_NO_COPIES, _LINKED = 1, 2
+WHY_ALONE = {
+    _NO_COPIES: ("no_copies", "no copies found"),
+    _LINKED: ("not_covered", "like others, but none may stand for it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +91,32 @@ def evidence(reason: str, entry: BlobEntry, kept: BlobEntry) -> str:
 
 
 class Outcomes:
-    """Every blob's outcome, for one resolution of one catalog."""
+    """Every blob's outcome, for one resolution of one catalog.
+
+    Attributes:
+        alone: for each image id why its blob stays, a place in `WHY_ALONE`, where nothing else has
+            to be looked at: most images have one blob, are in no group and nobody's concern. Else
+            0.
+    """
 
     def __init__(self, resolution: Resolution, catalog: CatalogView) -> None:
         self._resolution = resolution
         self._catalog = catalog
         self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
+        self.alone = self._images_alone()
 
-    def __iter__(self) -> Iterator[Outcome | ReferenceKeeper]:
-        """The outcome of every blob of the index, and among them the reference index's keepers."""
-        for entry in self._catalog.blobs():
-            if entry.holder is Holder.REFERENCE:
-                if self._leads(entry):
-                    yield ReferenceKeeper(entry, self.group_id(entry.image_id))
-            elif entry.status is BlobStatus.UNREADABLE:
-                yield Unreadable(entry)
-            else:
-                yield self.of(entry)
+    def of_listed(self, entry: BlobEntry) -> Outcome | ReferenceKeeper | None:
+        """What becomes of a blob that either index lists; None for one that only the reference
+        index has, and that nothing points to."""
+        if entry.holder is Holder.REFERENCE:
+            is_keeper = self._leads(entry)
+            return ReferenceKeeper(entry, self.group_id(entry.image_id)) if is_keeper else None
+        if entry.status is BlobStatus.UNREADABLE:
+            return Unreadable(entry)
+        if entry.image_id < len(self.alone) and self.alone[entry.image_id]:
+            return Kept(entry, "", False, *WHY_ALONE[self.alone[entry.image_id]])
+        return self.of(entry)
 
     def of(self, entry: BlobEntry) -> Kept | Deleted:
         """What becomes of an indexed blob."""
@@ -196,8 +212,26 @@ class Outcomes:
         if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
             return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
-            return Kept(entry, "", False, "not_covered", "like others, but none may stand for it")
-        return Kept(entry, "", False, "no_copies", "no copies found")
+            return Kept(entry, "", False, *WHY_ALONE[_LINKED])
+        return Kept(entry, "", False, *WHY_ALONE[_NO_COPIES])
+
+    def _images_alone(self) -> bytes:
+        resolution, census = self._resolution, self._resolution.census
+        size = len(resolution.group_of)
+        is_alone = (resolution.group_of == 0) & (resolution.keeper_of == 0)
+        is_alone &= census.blobs_of_image[:size] <= 1
+        others = (
+            census.protected_images,
+            census.reference_images,
+            census.linked_images,
+            census.named_raw,
+            resolution.constraints.favoured,
+        )
+        for ids in others:
+            chosen = np.fromiter(ids, np.int64)
+            is_alone[chosen[chosen < size]] = False
+        linked = resolution.was_linked
+        return np.where(is_alone, np.where(linked, _LINKED, _NO_COPIES), 0).astype("u1").tobytes()
 
     def _why_raw(self, entry: BlobEntry) -> str:
         beside = developed_beside(self._catalog, entry)

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from resolve.groups import Constraints, Group, Member, VerdictSource
 from resolve.needed_pairs import Ahead
+from resolve.outlines import Outlines
 from search.candidates import CandidatePair
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, BlobStatus, Holder
 
-RAW_FORMAT = "RAW"
 # What cameras write beside a RAW file, in the cases that they and people use.
 _DEVELOPED = ("JPG", "jpg", "JPEG", "jpeg", "HIF", "hif", "HEIC", "heic", "HEIF", "heif")
-_UNKNOWN, _OTHER, _RAW = 0, 1, 2
 
 
 class RawPairs(StrEnum):
@@ -35,24 +34,6 @@ class RawPairs(StrEnum):
     """Both."""
     JPEG = "jpeg"
     RAW = "raw"
-
-
-class RawImages:
-    """Which images are RAW files. Each record is read once; a byte an id."""
-
-    def __init__(self, catalog: CatalogView, last_id: int) -> None:
-        self._catalog = catalog
-        self._known: NDArray[np.uint8] = np.zeros(last_id + 1, np.uint8)
-
-    def __contains__(self, image_id: int) -> bool:
-        if image_id >= len(self._known):
-            return self._is_raw(image_id)
-        if self._known[image_id] == _UNKNOWN:
-            self._known[image_id] = _RAW if self._is_raw(image_id) else _OTHER
-        return bool(self._known[image_id] == _RAW)
-
-    def _is_raw(self, image_id: int) -> bool:
-        return self._catalog.record(image_id).format == RAW_FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +57,22 @@ class Shots:
 
     Args:
         named_raw: images with a blob that is named like a RAW file.
+        outlines: of all images.
     """
 
-    def __init__(
-        self, catalog: CatalogView, named_raw: Sequence[int], raw_images: RawImages
-    ) -> None:
+    def __init__(self, catalog: CatalogView, named_raw: Sequence[int], outlines: Outlines) -> None:
         self._catalog = catalog
-        self._raw_images = raw_images
+        self._is_raw = outlines.is_raw
         self.found = tuple(self._shots(named_raw))
 
     def _shots(self, named_raw: Sequence[int]) -> Iterator[Shot]:
         for raw in named_raw:
-            if raw not in self._raw_images:
+            if not self._is_raw(raw):
                 continue
             entries = self._catalog.blobs_of(raw)
             beside = [developed_beside(self._catalog, entry) for entry in entries]
             for developed in dict.fromkeys(each.image_id for pair in beside for each in pair):
-                if developed in self._raw_images:
+                if self._is_raw(developed):
                     continue
                 uris = {each.uri for pair in beside for each in pair}
                 yield Shot(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Protocol
 
@@ -32,12 +32,14 @@ from resolve.groups import (
 )
 from resolve.keeper import KeeperRules
 from resolve.needed_pairs import Ahead, needed_pairs
+from resolve.outlines import Outlines
 from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
-from resolve.raw_pairs import RawImages, RawPairs, Shots
+from resolve.raw_pairs import RawPairs, Shots
 from search.candidates import CandidatePair
 from search.self_join import CandidateStatistics, Searched
 from storage.catalog_view import CatalogView
 from storage.errors import UsageError
+from storage.records import ImageRecord
 
 _PAIRS_PER_REPORT = 16
 # Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
@@ -129,6 +131,8 @@ class Resolution:
         relations: relation to the number of pairs.
         seconds: stage to wall time.
         resolved_before: images that an earlier resolve had searched for.
+        as_before: bool (last id + 1,): images about which nothing has changed since.
+        lists_before: what it has written, as of `Earlier`.
     """
 
     groups: tuple[Group, ...]
@@ -147,10 +151,16 @@ class Resolution:
     shots_halved: int
     relations: Mapping[str, int]
     seconds: Mapping[str, float]
+    as_before: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    lists_before: Mapping[str, str] = field(default_factory=dict)
     resolved_before: int = 0
 
-    def for_later(self, searched: Searched) -> Earlier:
-        """What the next resolve of this index needs."""
+    def for_later(self, searched: Searched, lists: Mapping[str, str] | None = None) -> Earlier:
+        """What the next resolve of this index needs.
+
+        Args:
+            lists: what `write_lists` has written.
+        """
         return Earlier(
             searched=searched,
             blobs=self.census.of_image,
@@ -161,6 +171,8 @@ class Resolution:
             pairs=self.pairs,
             passed_over=self.pairs_passed_over,
             raw_passed_over=self.raw_pairs_passed_over,
+            # RAW files and what lies beside them are looked at anew then.
+            lists=(lists or {}) if self.options.raw_pairs is RawPairs.KEEP else {},
         )
 
     def keeper(self, image_id: int) -> int:
@@ -178,6 +190,57 @@ class Resolution:
         if not entries:
             return None
         return plan_blobs(entries, self.census, self.options.preferences)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the blobs of a candidate say of it; see `resolve.contest.Candidate`."""
+
+    uri: str
+    last_modified: float
+    preferred: tuple[bool, ...]
+    is_protected: bool
+
+
+class _CatalogCandidate:
+    """A `Candidate` whose blobs are looked up when something is asked of them: few choices need
+    more than the records."""
+
+    def __init__(
+        self,
+        image_id: int,
+        record: ImageRecord,
+        census: BlobCensus,
+        files_of: Callable[[int], _Files],
+        *,
+        is_decided: bool,
+    ) -> None:
+        self.image_id = image_id
+        self.record = record
+        self.is_decided = is_decided
+        self.is_reference = image_id in census.reference_images
+        self._may_be_protected = image_id in census.protected_images
+        self._files_of = files_of
+
+    @cached_property
+    def _files(self) -> _Files:
+        return self._files_of(self.image_id)
+
+    @property
+    def is_protected(self) -> bool:
+        return self._may_be_protected and self._files.is_protected
+
+    @property
+    def uri(self) -> str:
+        return self._files.uri
+
+    @property
+    def last_modified(self) -> float:
+        return self._files.last_modified
+
+    @property
+    def preferred(self) -> tuple[bool, ...]:
+        return self._files.preferred
 
 
 class _Candidates:
@@ -201,19 +264,23 @@ class _Candidates:
         self.candidate = lru_cache(_CANDIDATES_IN_MEMORY)(self._candidate)
 
     def _candidate(self, image_id: int) -> Candidate:
+        return _CatalogCandidate(
+            image_id,
+            self._catalog.record(image_id),
+            self._census,
+            self._files_of,
+            is_decided=image_id in self._decided,
+        )
+
+    def _files_of(self, image_id: int) -> _Files:
         entries = self._catalog.blobs_of(image_id)
-        plan = plan_blobs(entries, self._census, self._prefer)
-        return Candidate(
-            image_id=image_id,
-            record=self._catalog.record(image_id),
-            uri=plan.kept.uri,
+        return _Files(
+            uri=plan_blobs(entries, self._census, self._prefer).kept.uri,
             last_modified=min(entry.last_modified for entry in entries),
             preferred=tuple(
                 any(folder.match(entry.uri) for entry in entries) for folder in self._folders
             ),
             is_protected=any(self._census.is_under_prefix(entry) for entry in entries),
-            is_reference=image_id in self._census.reference_images,
-            is_decided=image_id in self._decided,
         )
 
 
@@ -256,9 +323,9 @@ def resolve(
         ids, part = _ordered(pool, images, judge)
         return likely_keeper(ids, part, verdicts, judge, constraints)
 
-    raw_images = RawImages(catalog, last_id)
-    linked = _Linking(constraints, raw_images, listener, earlier)
-    needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, catalog.record, stays_of)
+    outlines = Outlines(catalog.outline, last_id)
+    linked = _Linking(constraints, outlines, listener, earlier)
+    needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, outlines, stays_of)
     new_links = linked.links(needed, verdicts)
     verified = time.monotonic()
     changes = Changes.since(earlier, new_links, census, constraints)
@@ -286,7 +353,7 @@ def resolve(
             )
     keeper_of, group_of = _outcome(groups, last_id)
     grouped = tuple(groups)
-    shots = Shots(catalog, tuple(census.named_raw), raw_images)
+    shots = Shots(catalog, tuple(census.named_raw), outlines)
     halved = 0
     if options.raw_pairs is not RawPairs.KEEP:
         halved = shots.groups(
@@ -311,6 +378,8 @@ def resolve(
         relations=dict(sorted(linked.relations.items())),
         seconds=_seconds(searched, verified - started, time.monotonic() - verified),
         resolved_before=changes.images_before,
+        as_before=changes.as_before,
+        lists_before={} if earlier is None else earlier.lists,
     )
 
 
@@ -340,12 +409,12 @@ class _Linking:
     def __init__(
         self,
         constraints: Constraints,
-        raw_images: RawImages,
+        outlines: Outlines,
         listener: ResolveListener,
         earlier: Earlier | None,
     ) -> None:
         self._constraints = constraints
-        self._raw_images = raw_images
+        self._is_raw = outlines.is_raw
         self._listener = listener
         self.relations: Counter[str] = Counter(earlier.relations if earlier else {})
         self.pairs = earlier.pairs if earlier else 0
@@ -355,7 +424,7 @@ class _Linking:
     def undecided(self, candidates: Iterable[CandidatePair]) -> Iterator[CandidatePair]:
         """Those that nobody said are not the same, and that are no RAW files."""
         for pair in candidates:
-            if pair.low_id in self._raw_images or pair.high_id in self._raw_images:
+            if self._is_raw(pair.low_id) or self._is_raw(pair.high_id):
                 self.raw_passed_over += 1
             elif self._constraints.are_apart(pair.low_id, pair.high_id):
                 self.passed_over += 1

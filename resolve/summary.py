@@ -101,15 +101,27 @@ class SummaryCounts:
         if isinstance(outcome, ReferenceKeeper):
             self.reference_keepers += 1
             return
-        self.blobs += 1
-        self.bytes += outcome.entry.size
         if isinstance(outcome, Kept):
-            self.kept[outcome.because] += 1
+            self.add_kept(outcome.because, outcome.entry.size)
         elif isinstance(outcome, Deleted):
-            self.deleted[outcome.relation.value] += 1
-            self.bytes_to_free += outcome.entry.size
+            self.add_deleted(outcome.relation.value, outcome.entry.size)
         else:
+            self.blobs += 1
+            self.bytes += outcome.entry.size
             self.unreadable += 1
+
+    def add_kept(self, because: str, size: int) -> None:
+        """Count a blob that stays, of so many bytes."""
+        self.blobs += 1
+        self.bytes += size
+        self.kept[because] += 1
+
+    def add_deleted(self, relation: str, size: int) -> None:
+        """Count a blob to be deleted."""
+        self.blobs += 1
+        self.bytes += size
+        self.bytes_to_free += size
+        self.deleted[relation] += 1
 
     def summary(
         self,

@@ -17,7 +17,7 @@ from resolve.verdict_workers import Answer, Pair, Promise, WorkerLost
 from resolve.verdicts import CachedVerdicts, PairVerifier
 from storage.catalog_view import CatalogView
 from storage.resident import bound_memory
-from storage.worker_processes import worker_context
+from storage.worker_processes import end_with_parent, worker_context
 
 VerifierFactory = Callable[[], PairVerifier]
 CatalogOpener = Callable[[], CatalogView]
@@ -94,6 +94,7 @@ class _Worker:
 
 
 def _start_worker(open_catalog: CatalogOpener, make_verifier: VerifierFactory, memory: int) -> None:
+    end_with_parent()
     if memory:
         bound_memory(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -38,9 +38,30 @@ def ranks(rows: I64) -> I64:
     return np.arange(len(rows)) - np.repeat(starts, lengths)
 
 
+def nearest_first(rows: I64, ids: I64, similarity: F32) -> I64:
+    """The order of some neighbours by query, then the most similar, then the lower id; int64 (m,).
+
+    As `lexsort` would, but numpy sorts one key of 64 bits several times faster than three.
+    """
+    bits = (np.float32(0) - similarity.astype(np.float32, copy=False)).view(np.int32)
+    # The bits of negative numbers descend: turned round they sort as the numbers do.
+    keys = rows.astype(np.int64) << 32
+    keys += (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64) + (1 << 31)
+    order = np.argsort(keys)
+    keys = keys[order]
+    is_tied = np.zeros(len(keys), bool)
+    is_tied[1:] = keys[1:] == keys[:-1]
+    is_tied[:-1] |= is_tied[1:]
+    tied = np.flatnonzero(is_tied)
+    if len(tied):
+        among = order[tied]
+        order[tied] = among[np.lexsort((ids[among], keys[tied]))]
+    return order
+
+
 def select(rows: I64, ids: I64, similarity: F32, queries: int, reach: Reach) -> Hits:
     """The neighbours within reach, from some that contain them all, in any order, each once."""
-    order = np.lexsort((ids, -similarity, rows))
+    order = nearest_first(rows, ids, similarity)
     rows, ids, similarity = rows[order], ids[order], similarity[order]
     rank = ranks(rows)
     strong = np.bincount(rows[similarity >= reach.strong], minlength=queries)
@@ -62,7 +83,7 @@ def prune(rows: I64, ids: I64, found: F32, reach: Reach, bar: F32) -> tuple[I64,
     if not len(rows):
         return rows, ids, found
     # One above the cap, so that `select` sees that there were more.
-    order = np.lexsort((ids, -found, rows))
+    order = nearest_first(rows, ids, found)
     rows, ids, found = rows[order], ids[order], found[order]
     rank = ranks(rows)
     starts = np.flatnonzero(rank == 0)

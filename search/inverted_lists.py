@@ -7,7 +7,6 @@ magnitude faster.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import faiss
@@ -16,8 +15,14 @@ import numpy as np
 from search.hits import I64, Flags
 from storage.records import F16, F32, U8
 
-# Decoded vectors kept: 192 MB, where they have 193 float32.
+# Up to so many decoded vectors are kept, which is 192 MB where they have 193 float32. Of a larger
+# index none are: its lists are gone through in order, and each would be dropped before it comes
+# again.
 _VECTORS_IN_MEMORY = 250_000
+# Lists that one leads to, of all: those nearest to it that none has led to before.
+_LED_TO = 64
+# Products of the centroids of so many lists with those of all.
+_CENTROIDS_AT_ONCE = 1024
 
 
 def ivf_of(index: Any) -> Any:
@@ -64,8 +69,8 @@ class InvertedLists:
         if present is not None:
             every = [ids[~are_in(ids, present)] for ids in map(self._ids, range(self._ivf.nlist))]
             self._gone = np.sort(np.concatenate([self._gone, *every]))
-        self._decoded: OrderedDict[int, tuple[I64, F32]] = OrderedDict()
-        self._held = 0
+        self._decoded: dict[int, tuple[I64, F32]] = {}
+        self._are_kept = self._ivf.ntotal <= _VECTORS_IN_MEMORY
 
     def reduced(self, vectors: F32 | F16) -> F32:
         """Reduced vectors (n, d + 1) of embeddings (n, dimension)."""
@@ -80,19 +85,17 @@ class InvertedLists:
     def contents(self, number: int) -> tuple[I64, F32]:
         """Ids (m,) and reduced vectors (m, d + 1), as far as codes of 64 bytes tell, of a list."""
         known = self._decoded.get(number)
-        if known is None:
-            ids, codes = self._ids(number), self._codes(number)
-            if len(self._gone):
-                is_there = ~are_in(ids, self._gone)
-                ids, codes = ids[is_there], codes[is_there]
-            mapped = np.take(self._codewords, codes + self._firsts, axis=0).reshape(len(codes), -1)
-            mapped += self._centroids[number]
-            known = self._decoded[number] = ids, self._with_rest(mapped)
-            self._held += len(ids)
-            while self._held > _VECTORS_IN_MEMORY and len(self._decoded) > 1:
-                self._held -= len(self._decoded.popitem(last=False)[1][0])
-        else:
-            self._decoded.move_to_end(number)
+        if known is not None:
+            return known
+        ids, codes = self._ids(number), self._codes(number)
+        if len(self._gone):
+            is_there = ~are_in(ids, self._gone)
+            ids, codes = ids[is_there], codes[is_there]
+        found = np.take(self._codewords, codes + self._firsts, axis=0).reshape(len(codes), -1)
+        found += self._centroids[number]
+        known = ids, self._with_rest(found)
+        if self._are_kept:
+            self._decoded[number] = known
         return known
 
     def ids_by_list(self) -> I64:
@@ -101,15 +104,35 @@ class InvertedLists:
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _chain(self) -> list[int]:
-        """All lists, after each the nearest of those left, so that few are decoded twice."""
-        length = (self._centroids**2).sum(axis=1) / 2
-        is_left = np.ones(len(self._centroids), bool)
-        chain = [0]
-        for _ in range(len(self._centroids) - 1):
-            is_left[chain[-1]] = False
-            nearness = self._centroids @ self._centroids[chain[-1]] - length
-            chain.append(int(np.where(is_left, nearness, -np.inf).argmax()))
+        """All lists, after each the nearest of those left, so that few are decoded twice.
+
+        Where none of those nearest to it is left, the first that is: to look through all of them
+        each time would take the square of their number.
+        """
+        near = self._near_lists()
+        is_left = bytearray(b"\1" * len(near))
+        chain, first = [], 0
+        at = 0
+        for _ in range(len(near)):
+            chain.append(at)
+            is_left[at] = 0
+            at = next((other for other in near[at].tolist() if is_left[other]), -1)
+            if at < 0:
+                first = at = is_left.find(1, first)
         return chain
+
+    def _near_lists(self) -> I64:
+        """int64 (lists, n): for each list those with the nearest centroids, nearest first."""
+        length = (self._centroids**2).sum(axis=1) / 2
+        count = min(_LED_TO + 1, len(self._centroids))
+        parts = []
+        for start in range(0, len(self._centroids), _CENTROIDS_AT_ONCE):
+            part = self._centroids[start : start + _CENTROIDS_AT_ONCE]
+            distance = length - part @ self._centroids.T
+            some = np.argpartition(distance, count - 1, axis=1)[:, :count]
+            order = np.argsort(np.take_along_axis(distance, some, axis=1), axis=1, kind="stable")
+            parts.append(np.take_along_axis(some, order, axis=1))
+        return np.concatenate(parts)
 
     def _ids(self, number: int) -> I64:
         lists = self._ivf.invlists

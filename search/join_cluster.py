@@ -161,7 +161,7 @@ def _opened(sent: _SentJoin) -> Joined:
             continue
         embeddings[index.model] = IvfPqEmbeddingIndex(
             # FAISS takes what it is given for its own.
-            faiss.deserialize_index(np.array(index.content)),
+            faiss.deserialize_index(np.array(index.content), faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE),
             index.watermark,
             StoredVectors(store, index.model, index.dimension),
             ids,

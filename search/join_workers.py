@@ -23,7 +23,7 @@ from search.options import SearchOptions
 from storage.catalog import Catalog
 from storage.index_directory import IndexDirectory
 from storage.resident import bound_memory
-from storage.worker_processes import worker_context
+from storage.worker_processes import end_with_parent, worker_context
 
 # Blocks asked for and not yet taken, for each worker: a few megabytes each.
 _AHEAD = 2
@@ -129,6 +129,7 @@ class _Worker:
 
 
 def _start_worker(path: Path, options: SearchOptions, memory: int) -> None:
+    end_with_parent()
     if memory:
         bound_memory(memory)
     directory = IndexDirectory.open(path)

@@ -22,6 +22,7 @@ from storage.codec import (
     decode_entry,
     decode_hashes,
     decode_number,
+    decode_outline,
     decode_parameters,
     decode_record,
     decode_run,
@@ -44,7 +45,7 @@ from storage.holders import blob_keys_of, number_of_holders
 from storage.image_rows import decode_hash_blocks, hashes_of, sums_of
 from storage.md5s import digest_of_md5
 from storage.parameters import OLDEST_SCHEMA, SCHEMA_VERSION, IndexParameters
-from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageRecord
+from storage.records import F16, F32, U8, BlobEntry, BlobStatus, ImageOutline, ImageRecord
 from storage.runs import Json, Run
 from storage.vector_blocks import (
     IDS_PER_BLOCK,
@@ -175,6 +176,12 @@ class Catalog(CatalogListings):
             if value is None:
                 raise KeyError(image_id)
             return decode_record(value, hashes_of(txn, self._db, image_id) or b"")
+
+    def outline(self, image_id: int) -> ImageOutline:
+        """Of its record. Raises KeyError when there is no such image."""
+        value = self._require(self._db.images, encode_number(image_id), image_id)
+        with storage_faults(self._path):
+            return decode_outline(value)
 
     def digest(self, image_id: int) -> bytes:
         """SHA-256. Raises KeyError when there is no such image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from storage.records import BlobEntry, ImageRecord
+from storage.records import BlobEntry, ImageOutline, ImageRecord
 
 
 class CatalogView(Protocol):
@@ -25,6 +25,9 @@ class CatalogView(Protocol):
 
     def record(self, image_id: int) -> ImageRecord:
         """Raises KeyError when there is no such image."""
+
+    def outline(self, image_id: int) -> ImageOutline:
+        """The little of the record that is asked of many. Raises KeyError when there is none."""
 
     def digest(self, image_id: int) -> bytes:
         """SHA-256. Raises KeyError when there is no such image."""

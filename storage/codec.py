@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from hashlib import sha256
 from operator import attrgetter, itemgetter
-from struct import Struct, unpack
+from struct import Struct, unpack, unpack_from
 from struct import error as error_of_struct
 from typing import Any
 
@@ -48,6 +48,7 @@ from storage.records import (
     U8,
     BlobEntry,
     BlobStatus,
+    ImageOutline,
     ImageRecord,
     Limit,
     LimitKind,
@@ -69,6 +70,7 @@ _RECORD_LAYOUT = 2
 _NO_METADATA = astuple(Metadata())
 # Eight digits of a measure are kept: two copies of one picture differ in the third.
 _MEASURES = tuple(f.name for f in fields(Quality) if f.type == "float")
+_BANDWIDTH_AT = 4 * _MEASURES.index("bandwidth")
 _FACTS = tuple(f.name for f in fields(Quality) if f.type != "float")
 _MEASURES_OF, _FACTS_OF = attrgetter(*_MEASURES), attrgetter(*_FACTS)
 _IN_ORDER = itemgetter(*((*_MEASURES, *_FACTS).index(f.name) for f in fields(Quality)))
@@ -152,6 +154,19 @@ def decode_digest(value: bytes) -> bytes:
     return digest
 
 
+def decode_outline(value: bytes) -> ImageOutline:
+    """The outline of a record; the rest of it is left alone. Raises LayoutError."""
+    row = _unpack(value, 12, optional=2, newest=_RECORD_LAYOUT)
+    try:
+        if row[0] == LAYOUT_VERSION:
+            bandwidth = Quality(*row[12]).bandwidth
+        else:
+            (bandwidth,) = unpack_from("<f", row[9], _BANDWIDTH_AT)
+        return ImageOutline(row[1], row[3], row[4], row[5], bandwidth)
+    except (TypeError, ValueError, IndexError, error_of_struct) as error:
+        raise LayoutError(f"not a record: {error}") from error
+
+
 def _record(row: list[Any], hashes: bytes) -> ImageRecord:
     hash64, hash256, texture = _HASHES.unpack(hashes)
     coded = np.frombuffer(row[7], np.uint8)
@@ -228,24 +243,27 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
     row = _unpack(value, 10, optional=1)
     try:
         source = row[6]
-        limit, is_unread = None, len(row) > 10 and row[10] is True
-        if len(row) > 10 and not is_unread:
-            kind, most = row[10]
-            limit = Limit(LimitKind(kind), float(most))
+        limit, is_unread = None, False
+        if len(row) > 10:
+            is_unread = row[10] is True
+            if not is_unread:
+                kind, most = row[10]
+                limit = Limit(LimitKind(kind), float(most))
         if isinstance(source, int):
             source = key[:source].decode("utf-8", _SURROGATES)
+        # By place, in the order of the dataclass: every row of a collection passes here twice.
         return BlobEntry(
-            uri=key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
-            size=row[2],
-            etag=row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
-            last_modified=float(row[4]),
-            object_id=row[5],
-            source=source,
-            status=_STATUSES[row[7]],
-            image_id=row[8],
-            reason=row[9],
-            limit=limit,
-            is_unread=is_unread,
+            key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
+            row[2],
+            row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
+            float(row[4]),
+            row[5],
+            source,
+            _STATUSES[row[7]],
+            row[8],
+            row[9],
+            limit,
+            is_unread,
         )
     except (TypeError, ValueError, IndexError) as error:
         raise LayoutError(f"not a blob entry: {error}") from error

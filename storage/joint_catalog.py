@@ -13,7 +13,7 @@ from storage.catalog import Catalog
 from storage.codec import blob_key
 from storage.errors import IndexMismatch
 from storage.joint_ids import JointIds
-from storage.records import BlobEntry, Holder, ImageRecord
+from storage.records import BlobEntry, Holder, ImageOutline, ImageRecord
 
 
 class JointCatalog:
@@ -115,6 +115,11 @@ class JointCatalog:
         """Raises KeyError when there is no such image."""
         catalog, own_id = self._where(image_id)
         return catalog.record(own_id)
+
+    def outline(self, image_id: int) -> ImageOutline:
+        """Raises KeyError when there is no such image."""
+        catalog, own_id = self._where(image_id)
+        return catalog.outline(own_id)
 
     def digest(self, image_id: int) -> bytes:
         """SHA-256. Raises KeyError when there is no such image."""

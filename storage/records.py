@@ -97,6 +97,21 @@ class ImageRecord:
     metadata: Metadata = field(default_factory=Metadata)
 
 
+@dataclass(frozen=True, slots=True)
+class ImageOutline:
+    """The little of a record that is asked of every image that may have a copy.
+
+    Attributes:
+        digest, format, width, height: as of `ImageRecord`. bandwidth: as of `Quality`.
+    """
+
+    digest: bytes
+    format: str
+    width: int
+    height: int
+    bandwidth: float
+
+
 class LimitKind(StrEnum):
     """What may be too much of."""
 

@@ -8,6 +8,7 @@ import signal
 import threading
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LOCK = threading.Lock()
@@ -49,3 +50,19 @@ def worker_context(*preloaded: str) -> BaseContext:
                 else:
                     os.environ[name] = value
     return context
+
+
+def end_with_parent() -> None:
+    """In a worker: end as soon as the process that has started it is gone.
+
+    A killed process cannot close its pool, and its workers would wait for work for ever, with all
+    that they hold in memory: they have both ends of the pipe that it comes through.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True, name="parent").start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

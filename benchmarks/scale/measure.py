@@ -204,9 +204,10 @@ def _resolved(
         with stages.stage(GROUP):
             resolution = resolve(catalog, found, verdicts, resolving, earlier=earlier)
         with stages.stage(LISTS):
-            summary = write_lists(resolution, catalog, out)
+            written: dict[str, str] = {}
+            summary = write_lists(resolution, catalog, out, written=written)
             assert statistics.searched is not None
-            write_earlier(directory, key, resolution.for_later(statistics.searched))
+            write_earlier(directory, key, resolution.for_later(statistics.searched, written))
         images = catalog.image_count
         return _Run(
             images=images,

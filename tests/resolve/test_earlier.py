@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from benchmarks.scale.verdicts import PlantedVerdicts
 from benchmarks.scale.world import Kind, World
 from resolve.decisions import Decisions
 from resolve.earlier import NAME, key_of, read_earlier, write_earlier
-from resolve.lists import LIST_FILES, SUMMARY, write_lists
+from resolve.lists import COPIED, LIST_FILES, SUMMARY, write_lists
+from resolve.outcomes import Outcomes
 from resolve.resolve import Resolution, ResolveOptions, resolve
 from search.index_set import IndexSet
 from search.options import SearchOptions
@@ -50,20 +53,22 @@ class Resolved:
             self.resolution: Resolution = resolve(
                 catalog, pairs, verdicts, options, earlier=self.earlier
             )
-            write_lists(self.resolution, catalog, out)
+            written: dict[str, str] = {}
+            with patch.object(
+                Outcomes, "of_listed", autospec=True, side_effect=Outcomes.of_listed
+            ) as made:
+                write_lists(self.resolution, catalog, out, written=written)
             assert statistics.searched is not None
-            later = self.resolution.for_later(statistics.searched)
+            later = self.resolution.for_later(statistics.searched, written)
             assert write_earlier(directory, key, later) == ""
         self.searched_for, self.pairs, self.asked = (
             statistics.images,
             statistics.pairs,
             verdicts.asked,
         )
-        self.lists = {
-            name: sorted((out / name).read_text().splitlines())
-            for name in LIST_FILES
-            if name != SUMMARY
-        }
+        self.blobs_looked_at = made.call_count
+        self.lists = {name: (out / name).read_bytes() for name in LIST_FILES if name != SUMMARY}
+        self.summary = json.loads((out / SUMMARY).read_text())
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,13 @@ def first(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def index(first: Path, tmp_path: Path) -> Path:
+def lists(first: Path, tmp_path: Path) -> Path:
+    """The lists of the first resolve, beside the index."""
+    return Path(shutil.copytree(first.parent / "lists", tmp_path / "lists"))
+
+
+@pytest.fixture
+def index(first: Path, tmp_path: Path, lists: Path) -> Path:
     return Path(shutil.copytree(first, tmp_path / "index"))
 
 
@@ -103,7 +114,7 @@ def anew(world: World, index: Path, tmp_path: Path, options: ResolveOptions) -> 
 def test_with_nothing_new_nothing_is_searched_for_and_the_lists_are_the_same(
     world: World, index: Path, tmp_path: Path
 ):
-    again = Resolved(world, index, tmp_path / "again", ResolveOptions())
+    again = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert (again.searched_for, again.pairs, again.asked) == (0, 0, 0)
     assert again.resolution.resolved_before == FIRST
     full = anew(world, index, tmp_path, ResolveOptions())
@@ -116,7 +127,7 @@ def test_of_added_images_the_pairs_are_searched_for_and_the_lists_are_those_of_a
     world: World, index: Path, tmp_path: Path
 ):
     fill(world, index, start=FIRST)
-    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    later = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert later.searched_for == ALL - FIRST
     full = anew(world, index, tmp_path, ResolveOptions())
     assert later.pairs < full.pairs / 4
@@ -127,7 +138,7 @@ def test_of_added_images_the_pairs_are_searched_for_and_the_lists_are_those_of_a
 def test_what_is_gone_is_in_no_group_any_more(world: World, index: Path, tmp_path: Path):
     originals = [n for n in range(FIRST) if world.kind[n] == Kind.ORIGINAL][:20]
     change(index, CatalogBatch(removed=[blob_of(index, n).blob.uri for n in originals]))
-    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    later = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert later.lists == anew(world, index, tmp_path, ResolveOptions()).lists
 
 
@@ -142,7 +153,7 @@ def test_copies_that_lost_what_they_were_compared_with_are_compared_with_each_ot
     ]
     assert len(originals) >= 5
     change(index, CatalogBatch(removed=[blob_of(index, n).blob.uri for n in originals]))
-    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    later = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert 2 * len(originals) <= later.searched_for < FIRST / 2
     full = anew(world, index, tmp_path, ResolveOptions())
     assert later.lists == full.lists
@@ -158,7 +169,7 @@ def test_nothing_is_searched_for_when_copies_were_deleted_for_their_keeper(
     with Catalog.open_reader(directory.catalog_path) as catalog:
         uris = [entry.uri for image_id in gone for entry in catalog.blobs_of(image_id)]
     change(index, CatalogBatch(removed=uris))
-    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    later = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert later.searched_for < FIRST / 20
     assert later.lists == anew(world, index, tmp_path, ResolveOptions()).lists
 
@@ -172,7 +183,7 @@ def test_a_file_with_another_name_or_date_is_judged_anew(world: World, index: Pa
         for blob in moved
     ]
     change(index, batch)
-    later = Resolved(world, index, tmp_path / "later", ResolveOptions())
+    later = Resolved(world, index, tmp_path / "lists", ResolveOptions())
     assert later.searched_for == 0
     assert later.lists == anew(world, index, tmp_path, ResolveOptions()).lists
 
@@ -203,13 +214,13 @@ def test_what_is_damaged_is_worked_out_anew(
     content = bytearray((index / NAME).read_bytes())
     content[int(place * len(content))] ^= 8
     (index / NAME).write_bytes(content)
-    assert Resolved(world, index, tmp_path / "again", ResolveOptions()).earlier is None
+    assert Resolved(world, index, tmp_path / "lists", ResolveOptions()).earlier is None
 
 
 def test_what_is_cut_is_worked_out_anew(world: World, index: Path, tmp_path: Path):
     content = (index / NAME).read_bytes()
     (index / NAME).write_bytes(content[: len(content) // 2])
-    assert Resolved(world, index, tmp_path / "again", ResolveOptions()).earlier is None
+    assert Resolved(world, index, tmp_path / "lists", ResolveOptions()).earlier is None
 
 
 def test_with_many_new_images_all_are_searched_for(world: World, tmp_path: Path):
@@ -220,3 +231,44 @@ def test_with_many_new_images_all_are_searched_for(world: World, tmp_path: Path)
         Resolved(world, tmp_path / "index", tmp_path / "lists", ResolveOptions()).searched_for
         == ALL
     )
+
+
+def test_only_the_rows_of_what_has_changed_are_made_anew(world: World, index: Path, lists: Path):
+    again = Resolved(world, index, lists, ResolveOptions())
+    assert again.blobs_looked_at < FIRST / 50
+    fill(world, index, start=FIRST)
+    later = Resolved(world, index, lists, ResolveOptions())
+    assert ALL - FIRST <= later.blobs_looked_at < ALL / 3
+    full = anew(world, index, lists.parent, ResolveOptions())
+    assert full.blobs_looked_at == ALL
+    assert later.lists == full.lists
+    for name in ("blobs", "keep", "delete", "groups", "bytes", "bytes_to_free", "kept", "deleted"):
+        assert later.summary[name] == full.summary[name]
+
+
+def test_rows_of_files_with_unusual_names_are_taken_over(world: World, index: Path, lists: Path):
+    numbers = [*[n for n in range(FIRST) if world.kind[n] != Kind.SINGLE][:60], *range(60)]
+    moved = [blob_of(index, n) for n in dict.fromkeys(numbers)]
+    batch = CatalogBatch(removed=[blob.blob.uri for blob in moved])
+    names = ("a, b", '"', 'c"d",', "e\nf", "g\r", "=1+1", "\udcff", " h", "\u00e9")
+    batch.indexed = [
+        replace(blob, blob=replace(blob.blob, uri=f"/{names[n % len(names)]}/{n}"))
+        for n, blob in enumerate(moved)
+    ]
+    change(index, batch)
+    Resolved(world, index, lists, ResolveOptions())
+    fill(world, index, start=FIRST)
+    later = Resolved(world, index, lists, ResolveOptions())
+    assert later.blobs_looked_at < ALL / 2
+    assert later.lists == anew(world, index, lists.parent, ResolveOptions()).lists
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_lists_that_somebody_has_changed_are_written_anew(
+    world: World, index: Path, lists: Path, name: str
+):
+    content = (lists / name).read_bytes()
+    (lists / name).write_bytes(content.replace(b"az://", b"az:/x", 1))
+    again = Resolved(world, index, lists, ResolveOptions())
+    assert again.blobs_looked_at == FIRST
+    assert again.lists[name] == content

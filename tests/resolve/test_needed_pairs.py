@@ -10,8 +10,9 @@ import pytest
 
 from resolve.groups import HIGH_COVERS_LOW, LOW_COVERS_HIGH, Links
 from resolve.needed_pairs import needed_pairs
+from resolve.outlines import Outlines
 from search.candidates import CandidatePair
-from storage.records import ImageRecord
+from storage.records import ImageOutline, ImageRecord
 from tests.resolve.invented import record
 from verify.doubts import NEITHER_COVERS
 from verify.verdict import Relation, Verdict
@@ -57,9 +58,13 @@ def likely_keeper(records: dict[int, ImageRecord]) -> Callable[[Links], int]:
 def run(
     told: Told, pairs: list[CandidatePair], records: dict[int, ImageRecord], block: int = 1000
 ) -> set[tuple[int, int]]:
-    given = needed_pairs(
-        pairs, told.ahead, told, records.__getitem__, likely_keeper(records), block
-    )
+    def outline(image_id: int) -> ImageOutline:
+        known = records[image_id]
+        return ImageOutline(
+            known.digest, known.format, known.width, known.height, known.quality.bandwidth
+        )
+
+    given = needed_pairs(pairs, told.ahead, told, Outlines(outline), likely_keeper(records), block)
     return {(pair.low_id, pair.high_id) for pair in given}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,6 +55,29 @@ def test_nothing_is_lost_when_workers_are_killed(gallery: Gallery) -> None:
         assert np.array_equal(findings.proposals, search_block(joined, block).proposals)
 
 
+def test_workers_end_when_the_process_that_started_them_is_killed(gallery: Gallery) -> None:
+    _filled(gallery)
+    code = (
+        "import sys, time; from pathlib import Path; import numpy as np;"
+        "from search.join_workers import JoinWorkers; from search.options import SearchOptions;"
+        "pool = JoinWorkers(Path(sys.argv[1]), SearchOptions(exact_below=0), workers=2);"
+        "found = pool.search(iter([np.arange(1, 9)] * 9), print);"
+        "next(found); print('searching', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(gallery.directory.path)], stdout=subprocess.PIPE
+    ) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"searching\n"
+        workers = _searchers(psutil.Process(killed.pid))
+        assert len(workers) == 2
+        killed.kill()
+    gone, left = psutil.wait_procs(workers, timeout=60)
+    for worker in left:
+        worker.kill()
+    assert (len(gone), left) == (2, [])
+
+
 def _killing(blocks: list[I64], after: int) -> Iterator[I64]:
     for number, block in enumerate(blocks):
         if number == after:
@@ -61,11 +86,11 @@ def _killing(blocks: list[I64], after: int) -> Iterator[I64]:
         yield block
 
 
-def _searchers() -> list[psutil.Process]:
+def _searchers(of: psutil.Process | None = None) -> list[psutil.Process]:
     """The worker processes: what the fork server has started."""
     servers = [
         child
-        for child in psutil.Process().children()
+        for child in (of or psutil.Process()).children()
         if any("forkserver" in word for word in child.cmdline())
     ]
     return [child for server in servers for child in server.children()]
