@@ -33,8 +33,9 @@ U8 = NDArray[np.uint8]
 
 # Grey levels by which an even ground varies once it was saved.
 _EVEN = 2
-# Noise from which on nothing is flat before it is softened.
-_GRAINY = 2.5
+# Noise from which on the clean picture may have grain that the other one lacks, and from which on
+# both may: nothing is flat then before it is softened.
+_GRAINY, _GRAINY_BOTH = 1.5, 2.5
 _JOIN = 9
 _MIN_PIXELS = 6
 # Slope of the softened places on their outline.
@@ -96,8 +97,8 @@ class Changes:
         textured_solid_share: those of them that are not of one flat colour.
         spotted: share of the changed pixels in spots, which are about as wide as high and fill
             their box: birds, moles and dust, not strokes of letters.
-        paper: how much of the more paper-like of the two is like paper, see
-            `photometry.paper_likeness`.
+        paper: how much of the clean picture is like paper, see `photometry.paper_likeness`; of
+            the more paper-like of the two where one may have grain.
         paper_around: share that is flat close to the changed places, of the clean picture.
         agreement_elsewhere: share of textured windows away from the places that agree.
         worst_elsewhere: lowest correlation of a window of a character's size away from the places.
@@ -195,9 +196,11 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
 
 
 def _paper(clean: F32, dirty: F32, residual: Residual) -> float:
-    """How much of the two is like paper: grain on one of them makes no photograph of a page."""
-    greys = [clean, dirty]
+    """How much of the clean picture is like paper: grain on it makes no photograph of a page."""
+    greys = [clean]
     if residual.noise > _GRAINY:
+        greys.append(dirty)
+    if residual.noise > _GRAINY_BOTH:
         greys += [residual.a, residual.b]
     return max(paper_likeness(grey, residual.mask) for grey in greys)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.evaluation_set.edits import OVERLAYS
+from benchmarks.evaluation_set.lookalike_prints import seven_segment_displays
 from benchmarks.evaluation_set.lookalikes import (
     charts_with_another_line,
     flat_object_moved,
@@ -19,7 +21,9 @@ from benchmarks.evaluation_set.lookalikes import (
     photographs_of_a_label_with_another_number,
 )
 from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import indexed
 from verify.calibration import THRESHOLDS, Strictness
+from verify.cascade import Verifier
 from verify.doubts import doubt_in_overlay
 from verify.overlay import Changes, find_changes
 from verify.residual import measure_residual
@@ -146,6 +150,17 @@ def test_specks_are_spots_and_letters_are_strokes() -> None:
         cv2.circle(strewn, (x, y), 3, (30, 30, 30), -1, cv2.LINE_AA)
     assert changes(scene, strewn).spotted > LIMITS.max_spotted
     assert changes(scene, OVERLAYS["text"](scene, random())).spotted < 0.6
+
+
+@pytest.mark.parametrize("grain", [8.0, 25.0])
+def test_grain_makes_no_photograph_of_a_display(verifier: Verifier, grain: float) -> None:
+    """Where one number has all the segments of the other and more, they are laid over nothing."""
+    for seed in (4, 6):
+        displays = seven_segment_displays(random(seed), 3, [])
+        for a, b in permutations(displays, 2):
+            noisy = np.clip(b + random(2).normal(0, grain, b.shape), 0, 255).astype(np.uint8)
+            verdict = verifier.verify(indexed(a, quality=90), indexed(noisy, quality=90))
+            assert not verdict.is_copy, verdict.measurements
 
 
 def test_another_picture_agrees_nowhere() -> None:
