@@ -192,7 +192,8 @@ def resolved(settings: Settings) -> Resolved:
     from resolve.raw_pairs import RawPairs
     from resolve.reference import open_reference
     from resolve.report import write_report
-    from resolve.resolve import ResolveOptions, resolve
+    from resolve.resolution import ResolveOptions
+    from resolve.resolve import resolve
     from resolve.verdict_workers import VerdictWorkers
     from resolve.verdicts import PREVIEWS_IN_MEMORY, CachedVerdicts
     from search.index_set import IndexSet

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resolve import followed
-from storage.records import ImageRecord
+from resolve.keeper_candidates import Candidate
 from verify.enlargement import was_enlarged
 from verify.verdict import Verdict
 
@@ -33,56 +31,6 @@ _LOSSY = 96.0
 _TWIN = 1e-3
 # In grey levels; all pictures without any noise measure the same.
 _LEAST_MEASURED = 0.3
-
-
-class Candidate(Protocol):
-    """An image that may become the keeper, or that witnesses what the others are."""
-
-    @property
-    def image_id(self) -> int:
-        """Of the catalog."""
-
-    @property
-    def record(self) -> ImageRecord:
-        """Of the image."""
-
-    @property
-    def uri(self) -> str:
-        """Of the blob that would stay."""
-
-    @property
-    def last_modified(self) -> float:
-        """Of its oldest blob, seconds since the epoch."""
-
-    @property
-    def preferred(self) -> tuple[bool, ...]:
-        """For each rule of `--prefer` about folders, whether a blob lies under it."""
-
-    @property
-    def is_protected(self) -> bool:
-        """A blob lies under a protected prefix."""
-
-    @property
-    def is_decided(self) -> bool:
-        """Somebody decided to keep it."""
-
-    @property
-    def is_reference(self) -> bool:
-        """In the reference index."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownCandidate:
-    """A `Candidate` of which everything is known."""
-
-    image_id: int
-    record: ImageRecord
-    uri: str
-    last_modified: float
-    preferred: tuple[bool, ...] = ()
-    is_protected: bool = False
-    is_decided: bool = False
-    is_reference: bool = False
 
 
 class Contest:

@@ -31,7 +31,7 @@ from storage.index_directory import IndexDirectory
 from verify.verdict import Relation
 
 if TYPE_CHECKING:
-    from resolve.resolve import ResolveOptions
+    from resolve.resolution import ResolveOptions
 
 NAME = "resolved"
 _LAYOUT = 1

@@ -160,17 +160,18 @@ def _camera_format_words(contest: Contest, winner: int, losers: Places) -> str:
 
 
 def _age(contest: Contest, places: Places) -> F64:
-    days = np.array([contest.candidates[n].last_modified for n in places]) / SAME_AGE_SECONDS
+    days = np.array([contest.candidates[n].files.last_modified for n in places]) / SAME_AGE_SECONDS
     return -days
 
 
 def _age_words(contest: Contest, winner: int, losers: Places) -> str:
-    day = time.strftime("%Y-%m-%d", time.gmtime(contest.candidates[winner].last_modified))
+    day = time.strftime("%Y-%m-%d", time.gmtime(contest.candidates[winner].files.last_modified))
     return f"oldest file: {day}"
 
 
 def _name(contest: Contest, places: Places) -> F64:
-    keys = [(len(contest.candidates[n].uri), contest.candidates[n].uri) for n in places]
+    uris = [contest.candidates[n].files.uri for n in places]
+    keys = [(len(uri), uri) for uri in uris]
     order = sorted(range(len(places)), key=lambda number: keys[number])
     ranks = np.empty(len(places))
     ranks[order] = -np.arange(len(places), dtype=np.float64)

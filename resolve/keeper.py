@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from resolve.contest import F64, Candidate, Contest
+from resolve.contest import F64, Contest
 from resolve.groups import Choice, KnownVerdicts
+from resolve.keeper_candidates import Candidate
 from resolve.keeper_rules import KEEPER_RULES, LAST_RULES, NOT_FOR_WHOLE_POOLS
 from resolve.preference_rules import preference_rules
 from resolve.preferences import Preference

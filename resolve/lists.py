@@ -34,7 +34,7 @@ from resolve.outcomes import (
 )
 from resolve.output_folder import replacing_files
 from resolve.raw_pairs import RawPairs
-from resolve.resolve import Resolution
+from resolve.resolution import Resolution
 from resolve.summary import Summary, SummaryCounts
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, Holder

@@ -12,7 +12,7 @@ from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
 from resolve.outlines import RAW_FORMAT
 from resolve.raw_pairs import developed_beside
-from resolve.resolve import Resolution
+from resolve.resolution import Resolution
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, BlobStatus, Holder

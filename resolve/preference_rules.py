@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from resolve.blobs import SAME_AGE_SECONDS
-from resolve.contest import Candidate, Contest
+from resolve.contest import Contest
+from resolve.keeper_candidates import Candidate
 from resolve.preferences import Preference, PreferenceKind, normalised_format
 from resolve.rule import F64, Places, Rule
 
@@ -47,7 +48,7 @@ def _yes_or_no(name: str, holds: Callable[[Candidate], bool], words: str) -> Rul
 def _in_folder(wish: Preference, number: int) -> Rule:
     return _yes_or_no(
         str(wish),
-        lambda candidate: candidate.preferred[number],
+        lambda candidate: candidate.files.preferred[number],
         f"in {wish.value}, which you prefer",
     )
 
@@ -85,7 +86,7 @@ def _by_age(wish: Preference) -> Rule:
     sign = 1.0 if wish.kind is PreferenceKind.NEWEST else -1.0
 
     def scores(contest: Contest, places: Places) -> F64:
-        seconds = np.array([contest.candidates[n].last_modified for n in places])
+        seconds = np.array([contest.candidates[n].files.last_modified for n in places])
         return sign * seconds / SAME_AGE_SECONDS
 
     return Rule(

@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resolve.blobs import BlobCensus, BlobPlan, plan_blobs
+from resolve.blobs import BlobCensus
 from resolve.changes import Changes
-from resolve.contest import Candidate
 from resolve.decisions import Decisions
 from resolve.earlier import Earlier
 from resolve.groups import (
@@ -31,53 +29,20 @@ from resolve.groups import (
     pools,
 )
 from resolve.keeper import KeeperRules
+from resolve.keeper_candidates import CatalogCandidates
 from resolve.needed_pairs import Ahead, needed_pairs
 from resolve.outlines import Outlines
-from resolve.preferences import Preference, PreferenceKind, Prefixes, parse_preferences
+from resolve.preferences import Prefixes
 from resolve.raw_pairs import RawPairs, Shots
+from resolve.resolution import Resolution, ResolveOptions
 from search.candidates import CandidatePair
-from search.self_join import CandidateStatistics, Searched
+from search.self_join import CandidateStatistics
 from storage.catalog_view import CatalogView
 from storage.errors import UsageError
-from storage.records import ImageRecord
 
 _PAIRS_PER_REPORT = 16
 # Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
 _POOLS_TOGETHER = 128
-# Some 3 kB each.
-_CANDIDATES_IN_MEMORY = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveOptions:
-    """What the user wants of a resolution.
-
-    Attributes:
-        prefer: rules for the keeper, most important first; see `resolve.preferences`.
-        protect: folders or address prefixes whose blobs are never deleted and are preferred.
-        decisions: what people decided earlier.
-        verifier: name and version of what gives the verdicts, for the summary.
-        against: the reference index, for the summary; "" for none.
-        raw_pairs: which of a RAW file and its JPEG stays.
-
-    Raises:
-        UsageError: a rule that does not exist.
-    """
-
-    prefer: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    decisions: Decisions = field(default_factory=Decisions)
-    verifier: str = ""
-    against: str = ""
-    raw_pairs: RawPairs = RawPairs.KEEP
-
-    def __post_init__(self) -> None:
-        parse_preferences(self.prefer)
-
-    @property
-    def preferences(self) -> tuple[Preference, ...]:
-        """The rules of `prefer`, parsed."""
-        return parse_preferences(self.prefer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,179 +74,6 @@ class ResolveListener(Protocol):
 class _NoListener:
     def on_progress(self, progress: ResolveProgress) -> None:
         """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Resolution:
-    """The outcome for every image.
-
-    Attributes:
-        groups: those with members, and those of images that several blobs hold.
-        grouped: those of copies, before RAW files and byte-identical blobs were looked at.
-        keeper_of: int64 (last id + 1,): the keeper of each deleted image; 0 for those that stay.
-        group_of: int64 (last id + 1,): place in `groups` plus one; 0 for none.
-        links: the verdicts that said "copy".
-        was_linked: bool (last id + 1,): one of them is of it.
-        constraints: what was settled beforehand.
-        census: which blobs are names of one object, or protected.
-        options: as they were given.
-        pairs: candidates verified. pairs_passed_over: decided by somebody earlier, not verified.
-        raw_pairs_passed_over: with a RAW file, not verified.
-        shots: a RAW file and its JPEG, how many. shots_halved: of which one goes.
-        relations: relation to the number of pairs.
-        seconds: stage to wall time.
-        resolved_before: images that an earlier resolve had searched for.
-        as_before: bool (last id + 1,): images about which nothing has changed since.
-        lists_before: what it has written, as of `Earlier`.
-    """
-
-    groups: tuple[Group, ...]
-    grouped: tuple[Group, ...]
-    keeper_of: NDArray[np.int64]
-    group_of: NDArray[np.int64]
-    links: Links
-    was_linked: NDArray[np.bool_]
-    constraints: Constraints
-    census: BlobCensus
-    options: ResolveOptions
-    pairs: int
-    pairs_passed_over: int
-    raw_pairs_passed_over: int
-    shots: int
-    shots_halved: int
-    relations: Mapping[str, int]
-    seconds: Mapping[str, float]
-    as_before: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    lists_before: Mapping[str, str] = field(default_factory=dict)
-    resolved_before: int = 0
-
-    def for_later(self, searched: Searched, lists: Mapping[str, str] | None = None) -> Earlier:
-        """What the next resolve of this index needs.
-
-        Args:
-            lists: what `write_lists` has written.
-        """
-        return Earlier(
-            searched=searched,
-            blobs=self.census.of_image,
-            undeletable=_flags(self.constraints.undeletable, len(self.keeper_of)),
-            links=self.links,
-            groups=tuple(group for group in self.grouped if group.members),
-            relations=self.relations,
-            pairs=self.pairs,
-            passed_over=self.pairs_passed_over,
-            raw_passed_over=self.raw_pairs_passed_over,
-            # RAW files and what lies beside them are looked at anew then.
-            lists=(lists or {}) if self.options.raw_pairs is RawPairs.KEEP else {},
-        )
-
-    def keeper(self, image_id: int) -> int:
-        """The image that stays in place of this one; 0 when it stays itself."""
-        return int(self.keeper_of[image_id]) if image_id < len(self.keeper_of) else 0
-
-    def group(self, image_id: int) -> Group | None:
-        """The group this image is in, as keeper or member."""
-        place = int(self.group_of[image_id]) if image_id < len(self.group_of) else 0
-        return self.groups[place - 1] if place else None
-
-    def plan(self, catalog: CatalogView, image_id: int) -> BlobPlan | None:
-        """What becomes of the blobs of an image that stays; None when it has none any more."""
-        entries = catalog.blobs_of(image_id)
-        if not entries:
-            return None
-        return plan_blobs(entries, self.census, self.options.preferences)
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """What the blobs of a candidate say of it; see `resolve.contest.Candidate`."""
-
-    uri: str
-    last_modified: float
-    preferred: tuple[bool, ...]
-    is_protected: bool
-
-
-class _CatalogCandidate:
-    """A `Candidate` whose blobs are looked up when something is asked of them: few choices need
-    more than the records."""
-
-    def __init__(
-        self,
-        image_id: int,
-        record: ImageRecord,
-        census: BlobCensus,
-        files_of: Callable[[int], _Files],
-        *,
-        is_decided: bool,
-    ) -> None:
-        self.image_id = image_id
-        self.record = record
-        self.is_decided = is_decided
-        self.is_reference = image_id in census.reference_images
-        self._may_be_protected = image_id in census.protected_images
-        self._files_of = files_of
-
-    @cached_property
-    def _files(self) -> _Files:
-        return self._files_of(self.image_id)
-
-    @property
-    def is_protected(self) -> bool:
-        return self._may_be_protected and self._files.is_protected
-
-    @property
-    def uri(self) -> str:
-        return self._files.uri
-
-    @property
-    def last_modified(self) -> float:
-        return self._files.last_modified
-
-    @property
-    def preferred(self) -> tuple[bool, ...]:
-        return self._files.preferred
-
-
-class _Candidates:
-    """Candidates from the catalog, for the keeper rules."""
-
-    def __init__(
-        self,
-        catalog: CatalogView,
-        census: BlobCensus,
-        options: ResolveOptions,
-        decided: frozenset[int],
-    ) -> None:
-        self._catalog = catalog
-        self._census = census
-        self._prefer = options.preferences
-        self._folders = [
-            Prefixes((wish.value,)) for wish in self._prefer if wish.kind is PreferenceKind.FOLDER
-        ]
-        self._decided = decided
-        # An image is a candidate in duels, in the choice that is foreseen and in the one made.
-        self.candidate = lru_cache(_CANDIDATES_IN_MEMORY)(self._candidate)
-
-    def _candidate(self, image_id: int) -> Candidate:
-        return _CatalogCandidate(
-            image_id,
-            self._catalog.record(image_id),
-            self._census,
-            self._files_of,
-            is_decided=image_id in self._decided,
-        )
-
-    def _files_of(self, image_id: int) -> _Files:
-        entries = self._catalog.blobs_of(image_id)
-        return _Files(
-            uri=plan_blobs(entries, self._census, self._prefer).kept.uri,
-            last_modified=min(entry.last_modified for entry in entries),
-            preferred=tuple(
-                any(folder.match(entry.uri) for entry in entries) for folder in self._folders
-            ),
-            is_protected=any(self._census.is_under_prefix(entry) for entry in entries),
-        )
 
 
 def resolve(
@@ -316,7 +108,8 @@ def resolve(
     census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
     _require_matches(options.protect, census)
     constraints = _constraints(catalog, census, options.decisions)
-    images = _Candidates(catalog, census, options, options.decisions.kept_ids(catalog))
+    decided = options.decisions.kept_ids(catalog)
+    images = CatalogCandidates(catalog, census, options.preferences, decided)
     judge = KeeperRules(images, options.preferences)
 
     def stays_of(pool: Links) -> int | None:
@@ -383,7 +176,7 @@ def resolve(
     )
 
 
-def _ordered(part: Links, images: _Candidates, judge: KeeperRules) -> tuple[list[int], Links]:
+def _ordered(part: Links, images: CatalogCandidates, judge: KeeperRules) -> tuple[list[int], Links]:
     """The images of a pool, the likely keepers first where there are many, and its links."""
     # The order must not depend on ids: they differ when the same pictures are indexed anew.
     ids = sorted(
@@ -449,13 +242,6 @@ class _Linking:
         return Links(
             np.array(low, np.int64), np.array(high, np.int64), np.array(covering, np.uint8)
         )
-
-
-def _flags(ids: Collection[int], size: int) -> NDArray[np.bool_]:
-    flags = np.zeros(size, np.bool_)
-    chosen = np.fromiter(ids, np.int64)
-    flags[chosen[chosen < size]] = True
-    return flags
 
 
 def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from resolve.effort import Effort, VerificationCost
 from resolve.outcomes import Deleted, Kept, Outcome, ReferenceKeeper
-from resolve.resolve import Resolution
+from resolve.resolution import Resolution
 from storage.catalog_view import CatalogView
 
 LISTS_VERSION = 1

@@ -18,7 +18,8 @@ from benchmarks.scale.world import Kind, World
 from resolve.earlier import NAME as RESOLVED
 from resolve.earlier import key_of, read_earlier, write_earlier
 from resolve.lists import write_lists
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from search.candidates import CandidatePair
 from search.index_set import IndexSet
 from search.join_workers import JoinWorkers

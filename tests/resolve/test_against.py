@@ -13,7 +13,8 @@ import pytest
 from resolve.decisions import Decisions
 from resolve.lists import write_lists
 from resolve.report import write_report
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from resolve.summary import Summary
 from resolve.verdicts import CachedVerdicts
 from storage.catalog import Catalog

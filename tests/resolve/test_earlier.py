@@ -19,7 +19,8 @@ from resolve.decisions import Decisions
 from resolve.earlier import NAME, key_of, read_earlier, write_earlier
 from resolve.lists import COPIED, LIST_FILES, SUMMARY, write_lists
 from resolve.outcomes import Outcomes
-from resolve.resolve import Resolution, ResolveOptions, resolve
+from resolve.resolution import Resolution, ResolveOptions
+from resolve.resolve import resolve
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.self_join import CandidateStatistics, candidate_pairs

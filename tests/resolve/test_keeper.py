@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from resolve.contest import Candidate, Contest, KnownCandidate
+from resolve.contest import Contest
 from resolve.keeper import KeeperRules, elect, explain
+from resolve.keeper_candidates import Candidate, CandidateFiles
 from resolve.keeper_rules import KEEPER_RULES
 from resolve.pixel_rules import ADDED_GRAIN
 from resolve.preferences import parse_preferences
@@ -32,7 +33,8 @@ def _contest(
     count = len(records)
     dates = modified or [0.0] * count
     candidates = [
-        KnownCandidate(n, records[n], f"/p/{chr(ord('a') + n)}.jpg", dates[n]) for n in range(count)
+        Candidate(n, records[n], lambda n: CandidateFiles(f"/p/{chr(ord('a') + n)}.jpg", dates[n]))
+        for n in range(count)
     ]
     everyone = range(count) if are_others_compared else ()
     verdicts = {(a, b): copy() for a in everyone for b in everyone if a != b}
@@ -170,7 +172,9 @@ def test_orientations_are_followed_through_pairs_that_nobody_compared() -> None:
     turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, size], [0.0, 0.0, 1.0]])
     back = np.linalg.inv(turn)
     records = _alike(3, width=100, height=100)
-    candidates = [KnownCandidate(n, records[n], f"/p/{n}.jpg", 0.0) for n in range(3)]
+    candidates = [
+        Candidate(n, records[n], lambda n: CandidateFiles(f"/p/{n}.jpg", 0.0)) for n in range(3)
+    ]
     forth = Verdict(copy().relation, 0.9, True, True, turn, {}, "")
     told = {(0, 1): forth, (1, 2): Verdict(copy().relation, 0.9, True, True, back, {}, "")}
     verdicts = told | {(b, a): verdict.reversed() for (a, b), verdict in told.items()}
@@ -366,7 +370,9 @@ def test_of_equals_of_one_age_the_first_by_name_stays() -> None:
 def test_only_the_eligible_win_and_the_others_still_explain_why() -> None:
     records = [record("crop", width=700, height=600), record("whole"), record("other crop")]
     cropped = copy(b_covers_a=False, frame_share_a=0.6)
-    candidates = [KnownCandidate(n, records[n], f"/p/{n}.jpg", 0.0) for n in range(3)]
+    candidates = [
+        Candidate(n, records[n], lambda n: CandidateFiles(f"/p/{n}.jpg", 0.0)) for n in range(3)
+    ]
     told = {(1, 0): cropped, (1, 2): cropped}
     verdicts = told | {(b, a): verdict.reversed() for (a, b), verdict in told.items()}
     contest = Contest(candidates, [1], verdicts)

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from resolve.decisions import Decisions
 from resolve.lists import write_lists
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from resolve.summary import Summary
 from search.candidates import CandidatePair
 from storage.blob import Blob

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from resolve.lists import LIST_FILES, csv_row, safe_cell, write_lists
 from resolve.output_folder import output_faults, replacing_files
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from storage.catalog import Catalog
 from storage.errors import IndexStorageError
 from tests.resolve.invented import ToldVerdicts, candidates, copy, image, record, unreadable

@@ -11,7 +11,8 @@ import pytest
 from resolve.decisions import Decisions
 from resolve.lists import write_lists
 from resolve.raw_pairs import RawPairs
-from resolve.resolve import Resolution, ResolveOptions, resolve
+from resolve.resolution import Resolution, ResolveOptions
+from resolve.resolve import resolve
 from storage.catalog import Catalog
 from tests.resolve.invented import ToldVerdicts, candidates, copy, fill, image, record
 from verify.verdict import Verdict

@@ -17,7 +17,8 @@ import pytest
 from resolve.lists import write_lists
 from resolve.page.parts import PartOptions
 from resolve.report import ReportOptions, write_report
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from resolve.summary import Summary
 from storage.catalog import Catalog
 from storage.errors import UsageError

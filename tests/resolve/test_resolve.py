@@ -12,7 +12,8 @@ from resolve.blobs import BlobCensus
 from resolve.decisions import Decisions
 from resolve.lists import write_lists
 from resolve.preferences import Prefixes
-from resolve.resolve import Resolution, ResolveOptions, ResolveProgress, resolve
+from resolve.resolution import Resolution, ResolveOptions
+from resolve.resolve import ResolveProgress, resolve
 from storage.catalog import Catalog
 from storage.errors import UsageError
 from storage.records import Metadata

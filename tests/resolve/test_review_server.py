@@ -15,7 +15,8 @@ import pytest
 from resolve.lists import write_lists
 from resolve.page.groups_file import open_groups
 from resolve.page.images import IndexedImages
-from resolve.resolve import ResolveOptions, resolve
+from resolve.resolution import ResolveOptions
+from resolve.resolve import resolve
 from resolve.review.decisions_file import DecisionsFile
 from resolve.review.server import ASSETS, ReviewServer
 from resolve.review.session import MOST_CARDS, Decided, ReviewSession
