@@ -12,7 +12,7 @@ from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
 from resolve.outlines import RAW_FORMAT
 from resolve.raw_pairs import developed_beside
-from resolve.resolution import Resolution
+from resolve.resolution import Resolution, flags_of
 from storage.blob import looks_like_raw
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, BlobStatus, Holder
@@ -228,8 +228,7 @@ class Outcomes:
             resolution.constraints.favoured,
         )
         for ids in others:
-            chosen = np.fromiter(ids, np.int64)
-            is_alone[chosen[chosen < size]] = False
+            is_alone &= ~flags_of(ids, size)
         linked = resolution.was_linked
         return np.where(is_alone, np.where(linked, _LINKED, _NO_COPIES), 0).astype("u1").tobytes()
 

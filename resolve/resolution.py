@@ -103,7 +103,7 @@ class Resolution:
         return Earlier(
             searched=searched,
             blobs=self.census.of_image,
-            undeletable=_flags(self.constraints.undeletable, len(self.keeper_of)),
+            undeletable=flags_of(self.constraints.undeletable, len(self.keeper_of)),
             links=self.links,
             groups=tuple(group for group in self.grouped if group.members),
             relations=self.relations,
@@ -131,7 +131,8 @@ class Resolution:
         return plan_blobs(entries, self.census, self.options.preferences)
 
 
-def _flags(ids: Collection[int], size: int) -> NDArray[np.bool_]:
+def flags_of(ids: Collection[int], size: int) -> NDArray[np.bool_]:
+    """True for each of the ids, bool (size,); ids from `size` on are left out."""
     flags = np.zeros(size, np.bool_)
     chosen = np.fromiter(ids, np.int64)
     flags[chosen[chosen < size]] = True

@@ -133,7 +133,7 @@ class Verifier:
         """The verdict under a proposed map, and whether no other map need be tried."""
         homography = proposal.homography
         best: Verdict | None = None
-        noise, is_unmoved = float("inf"), 0.0
+        noise, least_shift = 0.0, 0.0
         if proposal.method == EQUAL_FRAMES:
             # Equal frames need no refinement in most cases.
             evidence = measure(a, b, proposal, homography)
@@ -144,9 +144,9 @@ class Verifier:
                 has_met = best.measurements.get("left", 0.0) <= _WELL_MET
                 if (best.is_copy and has_met) or is_blank:
                     return best, True
-                is_unmoved = _HARDLY_MOVED if best.is_copy else _MOVED
+                least_shift = _HARDLY_MOVED if best.is_copy else _MOVED
         homography, shift = refined(a.rgb, b.rgb, homography)
-        if best is not None and shift < is_unmoved:
+        if best is not None and shift < least_shift:
             return best, True
         evidence = measure(a, b, proposal, homography)
         if (

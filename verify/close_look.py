@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from verify.photometry import luminance
 from verify.residual import Residual, smoothed
-from verify.specks import quantile
+from verify.specks import inside, quantile
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -71,13 +71,7 @@ def look_closely(residual: Residual) -> CloseLook:
     size = (_CHARACTER, _CHARACTER)
     difference = cv2.subtract(residual.a, residual.b)
     suspect = np.asarray(cv2.boxFilter(difference * difference, -1, size)) >= _HARMLESS
-    inside = cv2.erode(
-        residual.mask.astype(np.uint8),
-        np.ones((_CHARACTER + 2 * _REACH, _CHARACTER + 2 * _REACH), np.uint8),
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    compared: Mask = np.asarray(inside) > 0
+    compared = inside(residual.mask, _CHARACTER // 2 + _REACH)
     if not (suspect & compared).any():
         return CloseLook()
     first, second = luminance(residual.grading.a), luminance(residual.grading.b)

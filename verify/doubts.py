@@ -13,7 +13,8 @@ from storage.records import ImageRecord
 from verify.calibration import Thresholds
 from verify.close_look import CloseLook, detail_lost
 from verify.evidence import Evidence
-from verify.overlay import Changes, sheet_share
+from verify.ground import sheet_share
+from verify.overlay import Changes
 from verify.residual import Residual
 
 U8 = NDArray[np.uint8]

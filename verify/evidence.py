@@ -12,7 +12,8 @@ from verify.alignment import Proposal
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.grading import Tones
-from verify.overlay import Changes, find_changes, ground_share, paper_share
+from verify.ground import ground_share, paper_share
+from verify.overlay import Changes, find_changes
 from verify.residual import Residual, measure_residual
 from verify.warp import align_pixels
 
@@ -94,7 +95,7 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         grid_side=grid_side,
         reduction=pair.reduction,
         a_is_coarser=pair.a_is_reference,
-        paper=paper_share(pair.a, pair.b, residual.mask) if grid_side < _PRINT_SIDE else 0.0,
+        paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
         ground=ground_share(residual) if residual.grading.tint > _TINTED else 0.0,
     )
 

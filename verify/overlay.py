@@ -24,24 +24,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.photometry import commonest_share, is_flat, luminance, paper_likeness
+from verify.ground import clean_paper
+from verify.photometry import is_flat, luminance
+from verify.places import JOIN, Places, find_places, line_of, lines_of
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
 
 U8 = NDArray[np.uint8]
 
-# Grey levels by which an even ground varies once it was saved.
-_EVEN = 2
-# Noise from which on the clean picture may have grain that the other one lacks, and from which on
-# both may: nothing is flat then before it is softened.
-_GRAINY, _GRAINY_BOTH = 1.5, 2.5
-_JOIN = 9
-_MIN_PIXELS = 6
 # Slope of the softened places on their outline.
 _OUTLINE = 0.3 / 8
-# Between letters of a line, as a share of the frame's longer side.
-_GAP = 0.08
 _LARGE_PLACE, _LARGE_PIXELS = 0.04, 12
 # How far the surroundings reach into a changed place, pixels; four times as far where it is wide.
 _REACH = 3.0
@@ -54,8 +47,6 @@ _SOLID, _SOLID_PIXELS = 0.022, 11
 # Of 445 texts and watermarks, 0.02 have more than 0.75 of their pixels in such spots, and the most
 # is 0.88; of 40 pictures with specks, the least is 0.92.
 _SPOT_FILLS, _SPOT_ASPECT, _SPOT_PIXELS = 0.6, 2, 4
-# Longer side of a line of some length, for that of the frame.
-_SOME_LENGTH = 0.2
 # Mean detail in grey levels of a plain wall.
 _DETAIL_FLOOR = 0.3
 _HOPELESS_AGREEMENT, _HOPELESS_WINDOW = 0.75, 0.60
@@ -133,12 +124,12 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     if not residual.unexplained.any():
         worst = worst_window(residual.a, residual.b, mask, residual.noise)
         return Changes(residual.agreeing, worst)
-    places = _places(residual.unexplained)
+    places = find_places(residual.unexplained)
     region = places.region & mask
     agreement, worst = residual.agreeing, 1.0
     if places.count:
         agreement = tile_agreement(residual.a, residual.b, mask & ~region, residual.noise).agreeing
-    line = _line(region)
+    line = line_of(region)
     worst = worst_window(residual.a, residual.b, mask & ~line, residual.noise)
     if not places.count:
         return Changes(agreement, worst)
@@ -168,7 +159,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     drawn = _is_drawn(luminance(dirty))
     height, width = mask.shape
     left, top, right, bottom = places.box
-    line_extent, beside = _lines(line, changed)
+    line_extent, beside = lines_of(line, changed)
     outlined, sharply_outlined = _outlined(residual, changed, on_b=on_b)
     return Changes(
         agreement_elsewhere=agreement,
@@ -190,112 +181,12 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
         spotted=_spotted(changed),
-        paper=_paper(clean_grey, luminance(dirty), residual),
+        paper=clean_paper(clean_grey, luminance(dirty), residual),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )
 
 
-def _paper(clean: F32, dirty: F32, residual: Residual) -> float:
-    """How much of the clean picture is like paper: grain on it makes no photograph of a page."""
-    greys = [clean]
-    if residual.noise > _GRAINY:
-        greys.append(dirty)
-    if residual.noise > _GRAINY_BOTH:
-        greys += [residual.a, residual.b]
-    return max(paper_likeness(grey, residual.mask) for grey in greys)
-
-
-def ground_share(residual: Residual) -> float:
-    """How much of the one with more of it is one even ground, 0..1.
-
-    A drawing stands on one; a sky at dusk, which is as smooth, runs through many grey levels.
-    """
-    return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
-
-
-def sheet_share(residual: Residual) -> float:
-    """How much of the one with less of it is one even ground, 0..1.
-
-    That of a page is even in every copy, but for its grain; a night sky runs through many grey
-    levels, and coarse compression makes few of them.
-    """
-    grading = residual.grading
-    return min(
-        commonest_share(luminance(rgb), residual.mask, 2 * _EVEN) for rgb in (grading.a, grading.b)
-    )
-
-
-def paper_share(a: U8, b: U8, mask: Mask) -> float:
-    """How much of the more paper-like of two aligned pictures is like paper, 0..1."""
-    return max(paper_likeness(luminance(rgb), mask) for rgb in (a, b))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Places:
-    """Changed pixels close to each other, joined; specks are none.
-
-    Attributes:
-        count: of places.
-        labels: int32 (h, w), 0 where there is none, the number of a place or of a speck.
-        region: bool (h, w), the places with a margin.
-        box: left, top, right and bottom of all of them.
-    """
-
-    count: int
-    labels: NDArray[np.int32]
-    region: Mask
-    box: tuple[int, int, int, int]
-
-
-def _places(unexplained: Mask) -> _Places:
-    joined = cv2.dilate(unexplained.astype(np.uint8), np.ones((_JOIN, _JOIN), np.uint8))
-    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(joined)
-    numbers = np.asarray(labels, dtype=np.int32)
-    pixels = np.bincount(numbers[unexplained], minlength=count)
-    real = pixels >= _MIN_PIXELS
-    real[0] = False
-    if not real.any():
-        return _Places(0, numbers, np.zeros(unexplained.shape, dtype=bool), (0, 0, 0, 0))
-    chosen = np.asarray(boxes)[real]
-    return _Places(
-        int(real.sum()),
-        numbers,
-        real[numbers],
-        (
-            int(chosen[:, 0].min()),
-            int(chosen[:, 1].min()),
-            int((chosen[:, 0] + chosen[:, 2]).max()),
-            int((chosen[:, 1] + chosen[:, 3]).max()),
-        ),
-    )
-
-
-def _line(region: Mask) -> Mask:
-    """The places and what is between them, bool (h, w).
-
-    A letter in the colour of the picture behind it is no place of its own: it stands between two
-    that are, and is a part of the same line.
-    """
-    side = round(_GAP * max(region.shape)) | 1
-    closed = cv2.morphologyEx(
-        region.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
-    )
-    return np.asarray(closed > 0) | region
-
-
-def _lines(line: Mask, changed: Mask) -> tuple[float, float]:
-    """Longer side of the largest line for that of the frame, and what is in none of some length."""
-    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(line.astype(np.uint8))
-    height, width = line.shape
-    boxes = np.asarray(boxes)
-    extents = np.maximum(boxes[:, 2] / width, boxes[:, 3] / height)
-    pixels = np.bincount(np.asarray(labels)[changed], minlength=count)
-    extents[0] = 0.0
-    total = max(1, int(pixels.sum()))
-    return float(extents.max()), 1.0 - float(pixels[extents >= _SOME_LENGTH].sum()) / total
-
-
-def _surprise(residual: Residual, changed: Mask, places: _Places) -> tuple[bool, float, float]:
+def _surprise(residual: Residual, changed: Mask, places: Places) -> tuple[bool, float, float]:
     """Which of the two is overlaid, and how much of the surprise is on the other side.
 
     Both are compared with the mean colour around the changed places; a pixel's surprise is the
@@ -427,7 +318,7 @@ def _relative_detail(grey: F32, changed: Mask, ring: Mask) -> float:
     """
     detail = np.asarray(cv2.absdiff(grey, cv2.GaussianBlur(grey, (0, 0), 1.0)))
     joined = cv2.morphologyEx(
-        changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_JOIN, _JOIN), np.uint8)
+        changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((JOIN, JOIN), np.uint8)
     )
     inside = np.asarray(cv2.erode(joined, np.ones((5, 5), np.uint8)) > 0)
     if int(inside.sum()) < _MIN_CORE:

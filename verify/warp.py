@@ -32,7 +32,7 @@ class AlignedPair:
     b: U8
     mask: Mask
     a_is_reference: bool
-    reduction: float = 1.0
+    reduction: float
 
 
 def align_pixels(a: U8, b: U8, homography: F64) -> AlignedPair | None:

@@ -1,0 +1,48 @@
+"""What a picture stands on: paper, an even ground, or neither."""
+
+from __future__ import annotations
+
+from verify.photometry import commonest_share, luminance, paper_likeness
+from verify.residual import F32, Residual
+from verify.warp import AlignedPair
+
+# Grey levels by which an even ground varies once it was saved.
+_EVEN = 2
+# Noise from which on the clean picture may have grain that the other one lacks, and from which on
+# both may: nothing is flat then before it is softened.
+_GRAINY, _GRAINY_BOTH = 1.5, 2.5
+
+
+def clean_paper(clean: F32, dirty: F32, residual: Residual) -> float:
+    """How much of the clean picture is like paper: grain on it makes no photograph of a page."""
+    greys = [clean]
+    if residual.noise > _GRAINY:
+        greys.append(dirty)
+    if residual.noise > _GRAINY_BOTH:
+        greys += [residual.a, residual.b]
+    return max(paper_likeness(grey, residual.mask) for grey in greys)
+
+
+def ground_share(residual: Residual) -> float:
+    """How much of the one with more of it is one even ground, 0..1.
+
+    A drawing stands on one; a sky at dusk, which is as smooth, runs through many grey levels.
+    """
+    return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
+
+
+def sheet_share(residual: Residual) -> float:
+    """How much of the one with less of it is one even ground, 0..1.
+
+    That of a page is even in every copy, but for its grain; a night sky runs through many grey
+    levels, and coarse compression makes few of them.
+    """
+    grading = residual.grading
+    return min(
+        commonest_share(luminance(rgb), residual.mask, 2 * _EVEN) for rgb in (grading.a, grading.b)
+    )
+
+
+def paper_share(pair: AlignedPair, residual: Residual) -> float:
+    """How much of the more paper-like of two aligned pictures is like paper, 0..1."""
+    return max(paper_likeness(luminance(rgb), residual.mask) for rgb in (pair.a, pair.b))
