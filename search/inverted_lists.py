@@ -15,7 +15,7 @@ import numpy as np
 from search.hits import I64, Flags
 from storage.records import F16, F32, U8
 
-# Up to so many decoded vectors are kept, which is 192 MB where they have 193 float32. Of a larger
+# Up to so many decoded vectors are kept, which is 129 MB where they have 129 float32. Of a larger
 # index none are: its lists are gone through in order, and each would be dropped before it comes
 # again.
 _VECTORS_IN_MEMORY = 250_000

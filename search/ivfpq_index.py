@@ -21,8 +21,9 @@ from storage.records import F16, F32
 # Fewer images than this are no sample to train on.
 MINIMUM_TRAINED_ON = 2_000
 # Dimensions that embeddings are reduced to for nominating: of EfficientNet-Lite0's 1280, the first
-# 192 principal ones hold 0.88 of the squared length, and are seven times faster to compare.
-_REDUCED = 192
+# 128 principal ones hold 0.81 of the squared length, and are ten times faster to compare. With 192,
+# 0.9977 of the planted copies among 300,000 images were found instead of 0.9972.
+_REDUCED = 128
 _SUB_QUANTISERS = 64
 # Dimensions of a sub-quantiser: those that FAISS has fast code for.
 _PART_SIZES = (2, 4, 8)
