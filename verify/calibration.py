@@ -42,6 +42,8 @@ class Thresholds:
         max_tint, max_ground: how far the mean colour may be moved, other than with brightness and
             saturation, in grey levels, where more than this share is one even ground, as in
             drawings and print.
+        max_ground_tint: how far the colour of one even ground may be moved otherwise than with all
+            colours, grey levels, where there is so much ground.
         max_opposed: of changed places, the share of the surprise that is on the clean side.
         max_worst_place: the same of the worst of the places.
         max_opposed_faint: both, where strokes stand out by less than `min_detail_ratio`.
@@ -121,6 +123,7 @@ class Thresholds:
     max_recolouring: float = 22.0
     max_tint: float = 2.5
     max_ground: float = 0.25
+    max_ground_tint: float = 3.0
     max_opposed: float = 0.28
     max_worst_place: float = 0.30
     max_opposed_faint: float = 0.12

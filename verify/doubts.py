@@ -61,7 +61,10 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         return "a small detail is another one"
     if residual.grading.recolouring > limits.max_recolouring:
         return "something has another colour"
-    if residual.grading.tint > limits.max_tint and evidence.ground > limits.max_ground:
+    is_drawing = evidence.ground > limits.max_ground
+    if is_drawing and (
+        residual.grading.tint > limits.max_tint or evidence.ground_tint > limits.max_ground_tint
+    ):
         # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
         return "something has another colour"
     if changes.changed_share > 0:

@@ -12,7 +12,7 @@ from verify.alignment import Proposal
 from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.grading import Tones
-from verify.ground import ground_share, paper_share
+from verify.ground import ground_share, ground_tint, paper_share
 from verify.overlay import Changes, find_changes
 from verify.residual import Residual, measure_residual
 from verify.warp import align_pixels
@@ -21,8 +21,8 @@ U8 = NDArray[np.uint8]
 
 # From here on, print is legible enough: no row of the table asks for more.
 _PRINT_SIDE = 360
-# A tint up to which no row of the table asks for the ground, grey levels.
-_TINTED = 2.0
+# A share of ground up to which no row of the table asks for its colour.
+_GROUNDED = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,9 @@ class Evidence:
         reduction: pixels of the finer preview for one of the grid, as a length, 1 and more.
         a_is_coarser: True when the grid is that of a's preview.
         paper: how much of the picture is like paper; 0 where the grid is large enough to read.
-        ground: how much of it is one even ground; 0 where the colours are the same on average.
+        ground: how much of it is one even ground.
+        ground_tint: how far the colour of a ground moved otherwise than with all colours, grey
+            levels; 0 where there is hardly any ground.
     """
 
     proposal: Proposal
@@ -67,6 +69,7 @@ class Evidence:
     a_is_coarser: bool
     paper: float
     ground: float
+    ground_tint: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
     grid_side = max(pair.mask.shape)
     residual = measure_residual(pair)
     transform = _full_transform(a, b, homography)
+    ground = ground_share(residual)
     return Evidence(
         proposal=proposal,
         homography=homography,
@@ -96,7 +100,8 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
         reduction=pair.reduction,
         a_is_coarser=pair.a_is_reference,
         paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
-        ground=ground_share(residual) if residual.grading.tint > _TINTED else 0.0,
+        ground=ground,
+        ground_tint=ground_tint(pair, residual) if ground > _GROUNDED else 0.0,
     )
 
 

@@ -78,7 +78,7 @@ class Tones:
     @classmethod
     def of(cls, rgb: F64) -> Tones:
         """Of colours (n, 3)."""
-        grey, chroma = rgb @ _LUMINANCE, _chroma(rgb)
+        grey, chroma = rgb @ _LUMINANCE, chroma_of(rgb)
         red, blue = chroma.mean(axis=0)
         spread = float(np.sqrt(chroma.var(axis=0).sum()))
         return cls(float(grey.mean()), float(grey.std()), float(red), float(blue), spread)
@@ -170,7 +170,7 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         against: what was found before; the map is fitted the other way.
     """
     sample_a, sample_b = _samples(a, b, mask)
-    chroma_a, chroma_b = _chroma(sample_a), _chroma(sample_b)
+    chroma_a, chroma_b = chroma_of(sample_a), chroma_of(sample_b)
     spread_a, spread_b = float(chroma_a.std(axis=0).max()), float(chroma_b.std(axis=0).max())
     result_a, result_b, change, recolouring = a, b, 0.0, 0.0
     a_is_mapped = True
@@ -199,7 +199,7 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         a=result_a,
         b=result_b,
         change=change,
-        saturation=_saturation(more, less),
+        saturation=saturation_factor(more, less),
         shift=float(np.hypot(*(more.mean(axis=0) - less.mean(axis=0)))),
         tint=_tint(sample_a[agreeing], sample_b[agreeing]),
         recolouring=recolouring,
@@ -219,10 +219,10 @@ def _tint(a: F64, b: F64) -> float:
         if np.abs((kept_a - kept_b) @ _LUMINANCE).mean() > _BRIGHTENED:
             # A ground that ran into white with all the rest says nothing of its colour.
             a, b = kept_a, kept_b
-    more, less = _chroma(a), _chroma(b)
+    more, less = chroma_of(a), chroma_of(b)
     if more.var(axis=0).sum() < less.var(axis=0).sum():
         more, less = less, more
-    moved = less.mean(axis=0) - _saturation(more, less) * more.mean(axis=0)
+    moved = less.mean(axis=0) - saturation_factor(more, less) * more.mean(axis=0)
     return float(np.hypot(*moved))
 
 
@@ -233,15 +233,15 @@ def _looks_graded(a: F64, b: F64) -> bool:
     if _capped_error(a, b) <= _UNGRADED:
         return False
     moved = np.abs(a.mean(axis=0) - b.mean(axis=0)).max()
-    contrasts = (np.append(a.std(axis=0), _chroma(a).std()) + 1.0) / (
-        np.append(b.std(axis=0), _chroma(b).std()) + 1.0
+    contrasts = (np.append(a.std(axis=0), chroma_of(a).std()) + 1.0) / (
+        np.append(b.std(axis=0), chroma_of(b).std()) + 1.0
     )
     return bool(moved > _MOVED_MEAN or np.abs(contrasts - 1.0).max() > _MOVED_CONTRAST)
 
 
 def _is_grey(rgb: F64) -> bool:
     """True when there is no colour at all, but for what saving adds."""
-    return float(np.abs(_chroma(rgb)).max(initial=0.0)) < _COLOURLESS
+    return float(np.abs(chroma_of(rgb)).max(initial=0.0)) < _COLOURLESS
 
 
 def _lies_before(a: F64, b: F64) -> bool:
@@ -254,7 +254,7 @@ def _lies_before(a: F64, b: F64) -> bool:
     lost_in_b, lost_in_a = _share_lost(a, b), _share_lost(b, a)
     if abs(lost_in_b - lost_in_a) > _LOST_APART:
         return lost_in_b > lost_in_a
-    spreads = [float(rgb.std(axis=0).sum() + _chroma(rgb).std(axis=0).sum()) for rgb in (a, b)]
+    spreads = [float(rgb.std(axis=0).sum() + chroma_of(rgb).std(axis=0).sum()) for rgb in (a, b)]
     return spreads[0] >= spreads[1]
 
 
@@ -286,13 +286,18 @@ def _samples(a: U8, b: U8, mask: Mask) -> tuple[F64, F64]:
     return means(a), means(b)
 
 
-def _chroma(rgb: F64) -> F64:
-    """(Cr, Cb) around 0, (n, 2)."""
+def brightness_of(rgb: F64) -> F64:
+    """Luminance of colours (n, 3), float64 (n,)."""
+    return np.asarray(rgb @ _LUMINANCE)
+
+
+def chroma_of(rgb: F64) -> F64:
+    """(Cr, Cb) around 0 of colours (n, 3), float64 (n, 2)."""
     grey = rgb @ _LUMINANCE
     return np.stack([0.713 * (rgb[:, 0] - grey), 0.564 * (rgb[:, 2] - grey)], axis=1)
 
 
-def _saturation(more: F64, less: F64) -> float:
+def saturation_factor(more: F64, less: F64) -> float:
     """The factor on `more` that best gives `less`; 1 where there is too little colour to tell."""
     more, less = more - more.mean(axis=0), less - less.mean(axis=0)
     prior = 4.0 * len(more)
@@ -306,7 +311,7 @@ def _recolouring(source: F64, mapped: F64) -> float:
     Args:
         source, mapped: colours before and after, float64 (n, 3).
     """
-    before, after = _chroma(source), _chroma(mapped)
+    before, after = chroma_of(source), chroma_of(mapped)
     lightness = (source @ _LUMINANCE - 128.0) / 128.0
     count = len(before)
     # Unknowns: the factor, and for each of Cr and Cb a shift and its slope with lightness.
@@ -357,7 +362,7 @@ def _affine_maps(source: F64, target: F64) -> Iterator[F64]:
     """Affine maps from the poorest to the richest, float64 (3, 4)."""
     if not _is_grey(target) or _is_grey(source):
         yield _IDENTITY_MAP
-    if float(_chroma(target).std()) < _GREY_SPREAD:
+    if float(chroma_of(target).std()) < _GREY_SPREAD:
         gain, offset = _line(source @ _LUMINANCE, target @ _LUMINANCE)
         yield np.column_stack([np.tile(gain * _LUMINANCE, (3, 1)), np.full(3, offset)])
     lines = [_line(source[:, channel], target[:, channel]) for channel in range(3)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from verify.grading import brightness_of, chroma_of, saturation_factor
 from verify.photometry import commonest_share, luminance, paper_likeness
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair
@@ -11,6 +14,10 @@ _EVEN = 2
 # Noise from which on the clean picture may have grain that the other one lacks, and from which on
 # both may: nothing is flat then before it is softened.
 _GRAINY, _GRAINY_BOTH = 1.5, 2.5
+# Share of the pixels, and grey levels, of what counts as one ground; pixels that are looked at.
+_LEAST_GROUND, _GROUND_LEVELS, _SAMPLES = 0.1, 8, 20_000
+# A ground that ran into black or white says nothing of its colour.
+_DARK_END, _LIGHT_END = 3.0, 252.0
 
 
 def clean_paper(clean: F32, dirty: F32, residual: Residual) -> float:
@@ -29,6 +36,35 @@ def ground_share(residual: Residual) -> float:
     A drawing stands on one; a sky at dusk, which is as smooth, runs through many grey levels.
     """
     return max(commonest_share(grey, residual.mask, _EVEN) for grey in (residual.a, residual.b))
+
+
+def ground_tint(pair: AlignedPair, residual: Residual) -> float:
+    """How far the colour of one ground moved, otherwise than with all colours, grey levels.
+
+    The largest over the even grounds of both: keys on a dark case are as white as they were when
+    the case has another colour, and so is the picture on average.
+    """
+    step = max(1, int(np.sqrt(int(residual.mask.sum()) / _SAMPLES)))
+    seen = residual.mask[::step, ::step]
+    if not seen.any():
+        return 0.0
+    a = pair.a[::step, ::step][seen].astype(np.float64)
+    b = pair.b[::step, ::step][seen].astype(np.float64)
+    more, less = chroma_of(a), chroma_of(b)
+    if more.var(axis=0).sum() < less.var(axis=0).sum():
+        more, less = less, more
+    moved = less - saturation_factor(more, less) * more
+    levels = [brightness_of(rgb).astype(np.int64) // _GROUND_LEVELS for rgb in (a, b)]
+    _, of_ground, counts = np.unique(
+        levels[0] * 256 + levels[1], return_inverse=True, return_counts=True
+    )
+    found = 0.0
+    for ground in np.flatnonzero(counts >= _LEAST_GROUND * len(a)):
+        chosen = of_ground.ravel() == ground
+        means = np.stack([a[chosen].mean(axis=0), b[chosen].mean(axis=0)])
+        if means.min() > _DARK_END and means.max() < _LIGHT_END:
+            found = max(found, float(np.hypot(*moved[chosen].mean(axis=0))))
+    return found
 
 
 def sheet_share(residual: Residual) -> float:

@@ -45,13 +45,31 @@ def keyboard(ground: tuple[int, int, int]) -> U8:
     return picture
 
 
-def test_a_drawing_on_a_ground_of_another_colour_is_another(verifier: Verifier) -> None:
+@pytest.mark.parametrize(
+    ("ground", "another"),
+    [
+        ((66, 56, 52), (62, 40, 78)),
+        # On average the picture hardly moves: the keys fill most of it.
+        ((57, 42, 54), (77, 30, 55)),
+    ],
+)
+def test_a_drawing_on_a_ground_of_another_colour_is_another(
+    verifier: Verifier, ground: tuple[int, int, int], another: tuple[int, int, int]
+) -> None:
     """A curve for each channel would explain it: the keys stay white and the blue one blue."""
-    brown, purple = keyboard((66, 56, 52)), keyboard((62, 40, 78))
-    verdict = verifier.verify(indexed(brown, quality=92), indexed(purple, quality=80))
+    one, other = keyboard(ground), keyboard(another)
+    verdict = verifier.verify(indexed(one, quality=92), indexed(other, quality=80))
     assert not verdict.is_copy
-    again = verifier.verify(indexed(brown, quality=92), indexed(brown, quality=60))
+    again = verifier.verify(indexed(one, quality=92), indexed(one, quality=60))
     assert again.is_copy
+
+
+def test_a_drawing_that_was_darkened_is_a_copy(verifier: Verifier) -> None:
+    """All its colours move together."""
+    drawn = keyboard((77, 30, 55))
+    darker = (0.8 * drawn).astype(np.uint8)
+    verdict = verifier.verify(indexed(drawn), indexed(darker, quality=85))
+    assert verdict.is_copy, verdict.reason
 
 
 def test_a_smooth_sky_is_no_ground_of_a_drawing(verifier: Verifier) -> None:
