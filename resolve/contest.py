@@ -148,18 +148,18 @@ class Contest:
         return distances
 
     @cached_property
-    def made_from(self) -> dict[int, list[int]]:
-        """For candidates that were enlarged, those they may have been made from."""
-        found: dict[int, list[int]] = {}
+    def made_from(self) -> dict[int, dict[int, float]]:
+        """For candidates that were enlarged, those they may have been made from, each with the
+        factor, as a length."""
+        found: dict[int, dict[int, float]] = {}
         for scales in followed.scales(self.copies):
             for n, scale in scales.items():
-                sources = [
-                    other
-                    for other, smaller in scales.items()
-                    if was_enlarged(
-                        self.records[n], self.records[other], float(np.exp(scale - smaller))
-                    )
-                ]
+                factors = {m: float(np.exp(scale - smaller)) for m, smaller in scales.items()}
+                sources = {
+                    m: factor
+                    for m, factor in factors.items()
+                    if was_enlarged(self.records[n], self.records[m], factor)
+                }
                 if sources:
                     found[n] = sources
         return found

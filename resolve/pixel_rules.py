@@ -86,17 +86,20 @@ def _detail_of_all(contest: Contest) -> F64:
         if smaller:
             detail[n] = max(detail[n], float(detail[smaller].max()))
     for n, sources in _enlarged_from(contest).items():
-        detail[n] = min(detail[n], float(detail[sources].max()))
+        # What each pixel of a source shows is spread over several; how many pixels a source has
+        # says nothing, for there may be a screen around it.
+        finest = max(detail[m] / size[m] / factor for m, factor in sources.items())
+        detail[n] = min(detail[n], size[n] * finest)
     return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))
 
 
-def _enlarged_from(contest: Contest) -> dict[int, list[int]]:
-    """Candidates that were enlarged, each with those it was made from."""
+def _enlarged_from(contest: Contest) -> dict[int, dict[int, float]]:
+    """Candidates that were enlarged, as of `Contest.made_from`."""
     at_its_scale = contest.at_its_scale
     return {
         n: sources
         for n, sources in contest.made_from.items()
-        if int(at_its_scale[sources].max()) >= int(at_its_scale[n])
+        if int(at_its_scale[[*sources]].max()) >= int(at_its_scale[n])
     }
 
 

@@ -74,7 +74,27 @@ def test_a_copy_that_is_smoother_by_far_loses_to_the_smaller_one_it_was_made_fro
     large = record("large", width=2000, height=1600, bandwidth=0.54, noise=0.5, sharpness=60.0)
     small = record("small", width=1000, height=800, bandwidth=1.0, noise=3.9, sharpness=900.0)
     contest = _contest([large, small], {(0, 1): copy(scale=0.5)})
-    assert contest.made_from == {0: [1]}
+    assert contest.made_from == {0: {1: pytest.approx(2.0)}}
+    assert _stays(contest)[0] == 1
+
+
+def test_a_screenshot_of_the_original_does_not_make_an_enlarged_copy_finer() -> None:
+    """It has more pixels than the original, most of them of the screen around it."""
+    soft = {"bandwidth": 0.54, "noise": 0.5, "sharpness": 60.0}
+    sharp = {"bandwidth": 1.0, "noise": 3.9, "sharpness": 900.0}
+    contest = _contest(
+        [
+            record("enlarged", width=2000, height=1600, **soft),  # type: ignore[arg-type]
+            record("original", width=1000, height=800, **sharp),  # type: ignore[arg-type]
+            record("screen", width=1250, height=1200, **sharp),  # type: ignore[arg-type]
+        ],
+        {
+            (0, 1): copy(scale=0.5),
+            (0, 2): copy(b_covers_a=False, scale=0.5, border_on_b=0.4),
+        },
+        are_others_compared=False,
+    )
+    assert contest.made_from[0].keys() == {1, 2}
     assert _stays(contest)[0] == 1
 
 
