@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from search.candidates import CandidatePair
-from verify.doubts import NEITHER_COVERS
+from verify.doubts import BOTH_STAY
 from verify.verdict import Verdict
 
 Ids = tuple[int, int]
@@ -214,4 +214,4 @@ class Heaps:
 
 def says_different(verdict: Verdict) -> bool:
     """True when it tells the pictures apart, not just that neither shows all of the other."""
-    return not verdict.is_copy and verdict.reason != NEITHER_COVERS
+    return not verdict.is_copy and verdict.reason not in BOTH_STAY

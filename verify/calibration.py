@@ -103,6 +103,8 @@ class Thresholds:
             but a title and a few buttons.
         max_plain_difference: for pictures without texture, grey levels after a wide blur.
         max_plain_noise: for pictures without texture, robust deviation of the residual.
+        max_margin: how much more of the keeper's frame may be empty margin, where the deleted image
+            does not show all that the keeper shows, and so cannot be the keeper instead.
         max_resolution_loss: how much finer the deleted image may be than its keeper, as a length.
         max_softness: blur that separates the keeper from a sharper deleted image, pixels.
     """
@@ -182,6 +184,7 @@ class Thresholds:
     min_plain_around: float = 0.70
     max_plain_difference: float = 2.5
     max_plain_noise: float = 2.5
+    max_margin: float = 0.10
     max_resolution_loss: float = 1.35
     max_softness: float = 1.8
 

@@ -19,6 +19,7 @@ from verify.close_look import look_closely
 from verify.costs import PairClock, StageCosts
 from verify.coverage import FrameShare
 from verify.doubts import (
+    CLEAN_ONE_STAYS,
     NEITHER_COVERS,
     NO_TEXTURE,
     doubt_at_close_look,
@@ -182,6 +183,10 @@ class Verifier:
         a_covers_b, b_covers_a = _covers(*pair, by_a=True), _covers(*pair, by_a=False)
         if not a_covers_b and not b_covers_a:
             return _different(NEITHER_COVERS, evidence.transform, measured)
+        if a_covers_b != b_covers_a:
+            covering, covered = (frames.a, frames.b) if a_covers_b else (frames.b, frames.a)
+            if covering.margin - covered.margin > limits.max_margin:
+                return _different(CLEAN_ONE_STAYS, evidence.transform, measured)
         relation, reason, extra = describe(a.record, b.record, evidence, frames)
         return Verdict(
             relation,

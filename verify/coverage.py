@@ -8,6 +8,7 @@ the white sky that a crop cut off has no such edge, and is part of the picture.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -114,11 +115,14 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
         outside.astype(np.uint8), np.ones((bleeding, bleeding), np.uint8),
         borderType=cv2.BORDER_CONSTANT, borderValue=1,
     )  # fmt: skip
-    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(core)
+    # A hairline is all bleeding, but for its outermost pixels.
+    kernel = np.ones((bleeding + 2, bleeding + 2), np.uint8)
+    thin = outside & ~np.asarray(cv2.dilate(core, kernel) > 0)
+    hairline = thin.copy()
+    hairline[1:-1, 1:-1] = False
     sure: list[_Part] = []
     unsure: list[_Part] = []
-    for label in range(1, count):
-        part = _Part.of(image, outside, np.asarray(labels), label, np.asarray(boxes)[label])
+    for part in [*_parts(image, outside, core > 0), *_parts(image, outside, hairline)]:
         if part.is_of_one_colour:
             (sure if part.ends_in_a_step else unsure).append(part)
     # A dark picture hides the step to its black border; the other sides of the border tell.
@@ -130,10 +134,16 @@ def _empty_margin(image: U8, outside: Mask) -> Mask:
     ]
     result = np.zeros(outside.shape, dtype=bool)
     for part in sure:
-        kernel = np.ones((bleeding + 2, bleeding + 2), np.uint8)
         grown = cv2.dilate(part.pixels.astype(np.uint8), kernel) > 0
         result[part.window] |= np.asarray(grown) & outside[part.window]
     return result
+
+
+def _parts(image: U8, outside: Mask, pixels: Mask) -> Iterator[_Part]:
+    """The connected parts of what lies outside, as far as these pixels of it go."""
+    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(pixels.astype(np.uint8))
+    for label in range(1, count):
+        yield _Part.of(image, outside, np.asarray(labels), label, np.asarray(boxes)[label])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

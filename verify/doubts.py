@@ -34,6 +34,10 @@ TOO_SMALL = "too small to tell one print from another"
 NO_TEXTURE = "too little texture to be sure"
 # The pixels agree: two crops of one picture, say.
 NEITHER_COVERS = "each shows something that the other does not"
+# A screenshot that shows the picture larger than it is, or with buttons beside it.
+CLEAN_ONE_STAYS = "one has empty margins around it, and the other does not show all of it"
+# Of pictures that are the same, and neither of which may go for the other.
+BOTH_STAY = frozenset((NEITHER_COVERS, CLEAN_ONE_STAYS))
 
 
 def doubt_in_records(a: ImageRecord, b: ImageRecord) -> str:

@@ -22,6 +22,7 @@ from benchmarks.evaluation_set.edits import (
     text,
 )
 from benchmarks.evaluation_set.lookalikes import FAMILIES, labels_with_one_changed_digit
+from benchmarks.evaluation_set.overlays import phone_screenshot
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS, indexed
 from verify.calibration import Strictness
@@ -109,6 +110,19 @@ def test_a_copy_that_lost_something_never_covers_its_original(
     verdicts: dict[tuple[str, str], Verdict], edit: str
 ) -> None:
     assert not any(verdicts[name, edit].b_covers_a for name in PHOTOGRAPHS)
+
+
+@pytest.mark.parametrize("name", ["chelsea.png", "coffee.png"])
+def test_a_small_clean_picture_stays_beside_a_screenshot_that_shows_it_larger(
+    verifier: Verifier, name: str
+) -> None:
+    """The screen has more pixels, but also black bars and buttons."""
+    picture = photograph(name)
+    clean = cv2.resize(picture, (360, 240), interpolation=cv2.INTER_AREA)
+    screen = indexed(phone_screenshot(clean, np.random.default_rng(3)))
+    verdict = verifier.verify(screen, indexed(clean))
+    assert verdict.measurements["border_on_a"] > 0.2
+    assert not verdict.a_covers_b, verdict.reason
 
 
 def test_the_score_is_high_for_a_copy_and_low_for_another_picture(

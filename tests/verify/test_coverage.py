@@ -68,6 +68,22 @@ def test_a_picture_in_a_collage_is_pasted() -> None:
     assert within(collage, 0, 60, 480, 320).is_pasted
 
 
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
+def test_a_hairline_around_the_picture_is_an_empty_margin(name: str) -> None:
+    """Compression bleeds into nearly all of it."""
+    picture = cv2.resize(photograph(name), (400, 300), interpolation=cv2.INTER_AREA)
+    framed = cv2.copyMakeBorder(picture, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=(16, 16, 18))
+    share = within(jpeg(80)(framed, np.random.default_rng(0)), 3, 3, 400, 300)
+    assert share.lost == 0
+    assert not share.is_pasted
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
+def test_a_strip_that_a_crop_left_out_is_no_hairline(name: str) -> None:
+    picture = cv2.resize(photograph(name), (400, 300), interpolation=cv2.INTER_AREA)
+    assert within(picture, 4, 4, 392, 292).lost > 0.02
+
+
 @pytest.mark.parametrize("quality", [95, 60])
 @pytest.mark.parametrize("edit", ["border", "letterbox"])
 @pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "china.jpg"])
