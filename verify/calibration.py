@@ -164,7 +164,7 @@ class Thresholds:
     max_solid_share: float = 0.13
     max_textured_solid_share: float = -1.0
     max_opposed_solid: float = 0.08
-    min_overlay_side: int = 160
+    min_overlay_side: int = 200
     min_small_overlay_side: int = 80
     min_small_line: float = 0.50
     min_small_share: float = 0.020

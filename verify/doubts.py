@@ -182,6 +182,9 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
         return False
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
         return True
+    if changes.strewn or changes.detail_kept < _least_kept(changes, limits):
+        # Or smooth where all around is not: things were painted over with what is beside them.
+        return False
     if changes.solid_share > limits.max_solid_share:
         return (
             changes.textured_solid_share <= limits.max_textured_solid_share
@@ -265,10 +268,16 @@ def _are_letters(changes: Changes, limits: Thresholds) -> bool:
     if not _stand_in_lines(changes, limits):
         return False
     kept, added = changes.detail_kept, changes.detail_added
-    least = limits.min_plain_kept if added >= limits.min_letter_detail else limits.min_detail_kept
     is_busy = kept <= limits.max_busy_kept
     ratio = limits.min_busy_ratio if is_busy else limits.min_busiest_ratio
-    return least <= kept <= limits.max_detail_kept and added >= ratio * kept
+    return kept <= limits.max_detail_kept and added >= ratio * kept
+
+
+def _least_kept(changes: Changes, limits: Thresholds) -> float:
+    """Of the detail around them, what the clean picture has at least where letters were put."""
+    if changes.detail_added >= limits.min_letter_detail:
+        return limits.min_plain_kept
+    return limits.min_detail_kept
 
 
 def _stand_in_lines(changes: Changes, limits: Thresholds) -> bool:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from verify.ground import clean_paper
 from verify.photometry import is_flat, luminance
-from verify.places import JOIN, Places, find_places, line_of, lines_of
+from verify.places import JOIN, Places, are_strewn, find_places, line_of, lines_of
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
@@ -88,6 +88,7 @@ class Changes:
         textured_solid_share: those of them that are not of one flat colour.
         spotted: share of the changed pixels in spots, which are about as wide as high and fill
             their box: birds, moles and dust, not strokes of letters.
+        strewn: the largest line of places is of spots that stand apart.
         paper: how much of the clean picture is like paper, see `photometry.paper_likeness`; of
             the more paper-like of the two where one may have grain.
         paper_around: share that is flat close to the changed places, of the clean picture.
@@ -114,6 +115,7 @@ class Changes:
     solid_share: float = 0.0
     textured_solid_share: float = 0.0
     spotted: float = 0.0
+    strewn: bool = False
     paper: float = 0.0
     paper_around: float = 0.0
 
@@ -181,6 +183,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
         spotted=_spotted(changed),
+        strewn=are_strewn(places, line),
         paper=clean_paper(clean_grey, luminance(dirty), residual),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )

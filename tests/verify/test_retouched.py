@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.evaluation_set.lookalike_scenes import spot_the_difference
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS, indexed
 from tests.verify.retouched import RETOUCHES
@@ -70,6 +71,19 @@ def test_a_drawing_that_was_darkened_is_a_copy(verifier: Verifier) -> None:
     darker = (0.8 * drawn).astype(np.uint8)
     verdict = verifier.verify(indexed(drawn), indexed(darker, quality=85))
     assert verdict.is_copy, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [("flower.jpg", 500), ("flower.jpg", 360), ("china.jpg", 360), ("page.png", 640)],
+)
+def test_small_things_that_were_painted_over_were_not_laid_over_the_other_picture(
+    verifier: Verifier, name: str, side: int
+) -> None:
+    """Five spots filled with what is beside them; where they lie in a line they look like words."""
+    before, after = spot_the_difference(np.random.default_rng(0), 2, [photograph(name, side)])
+    verdict = verifier.verify(indexed(before, quality=92), indexed(after, quality=85))
+    assert not verdict.is_copy, verdict.measurements
 
 
 def test_a_smooth_sky_is_no_ground_of_a_drawing(verifier: Verifier) -> None:
