@@ -80,8 +80,9 @@ class Thresholds:
         max_textured_solid_share: what of such a drawn thing may be of no flat colour; below 0,
             nothing solid is decoration.
         max_opposed_solid: `max_opposed` and `max_worst_place` for a drawn thing.
-        min_overlay_side: longer side of the grid on which letters can be told from a thing that
-            was moved or painted away, pixels.
+        min_overlay_side, min_faint_overlay_side: longer side of the grid on which letters can be
+            told from a thing that was moved or painted away, pixels; the second where they cover
+            less than `min_small_share`.
         min_small_overlay_side, min_small_line, min_small_share, max_small_places,
             max_opposed_small: the same for lines that are at least so long, as a share of the
             frame, that cover so much of it in so few places, and `max_opposed` and
@@ -164,7 +165,8 @@ class Thresholds:
     max_solid_share: float = 0.13
     max_textured_solid_share: float = -1.0
     max_opposed_solid: float = 0.08
-    min_overlay_side: int = 200
+    min_overlay_side: int = 160
+    min_faint_overlay_side: int = 200
     min_small_overlay_side: int = 80
     min_small_line: float = 0.50
     min_small_share: float = 0.020

@@ -137,7 +137,9 @@ def _doubt_without_texture(evidence: Evidence, limits: Thresholds) -> str:
 
 def _is_large_enough(side: int, changes: Changes, limits: Thresholds) -> bool:
     """True when letters can be told on a grid with such a longer side."""
-    if side >= limits.min_overlay_side:
+    if side >= limits.min_faint_overlay_side or (
+        side >= limits.min_overlay_side and changes.changed_share >= limits.min_small_share
+    ):
         return True
     return (
         side >= limits.min_small_overlay_side
