@@ -36,6 +36,9 @@ _FLATTER_OUTSIDE = 0.45
 _SAME_COLOUR = 6.0
 # Longer side of an image from which on so many pixels across count as touched by the picture.
 _BLEEDING = ((320, 7), (160, 5), (0, 3))
+# How far out a strip beside the picture is looked at, pixels, and how far the picture's colour is
+# from its own, grey levels; letters may reach into it.
+_STRIP, _STRIP_STEP, _STRIP_PLAIN = 6, 12.0, 0.85
 # How far beside an empty margin the picture is looked at, pixels.
 _RING = 8
 
@@ -193,6 +196,20 @@ class _Part:
         return cls(window, pixels, np.asarray(colour, dtype=np.float64), is_plain, has_step)
 
 
+def _is_a_strip(image: U8, outside: Mask, within: Mask) -> bool:
+    """True when all along the line one colour begins that the picture does not have there.
+
+    Below it may be a caption.
+    """
+    if not outside.any() or not within.any():
+        return False
+    beyond = image[outside].astype(np.float32)
+    colour = np.median(beyond, axis=0)
+    is_plain = np.abs(beyond - colour).max(axis=1) <= 2 * _MARGIN_SPREAD
+    step = np.abs(image[within].astype(np.float32) - colour).max(axis=1)
+    return float(is_plain.mean()) >= _STRIP_PLAIN and float(np.median(step)) >= _STRIP_STEP
+
+
 def _ends_in_an_edge(image: U8, inside: Mask, margin: Mask) -> bool:
     """True when the picture does not go on across the line where the other's frame ends."""
     picture = inside.astype(np.uint8)
@@ -208,6 +225,9 @@ def _ends_in_an_edge(image: U8, inside: Mask, margin: Mask) -> bool:
     near = distance_band(14, 14) & ~distance_band(7, 7) & ~margin
     if not line.any() or not near.any():
         return False
+    strip = distance_band(_STRIP, 0) & ~distance_band(2, 2) & ~margin & ~inside
+    if _is_a_strip(image, strip, distance_band(0, _RING) & inside):
+        return True
     grey = luminance(image)
     outside = distance_band(12, 0) & ~distance_band(2, 2) & ~margin & ~inside
     within = distance_band(0, 12) & ~distance_band(2, 2) & inside

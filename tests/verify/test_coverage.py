@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.evaluation_set.edits import EDITS, jpeg, screenshot
+from benchmarks.evaluation_set.overlays import caption_under
 from benchmarks.evaluation_set.photographs import photograph
 from tests.verify.gallery import PHOTOGRAPHS
 from verify.coverage import FrameShare, frame_share
@@ -58,6 +59,18 @@ def test_a_picture_in_a_screenshot_is_pasted(name: str) -> None:
     height, width = picture.shape[:2]
     screen = screenshot(picture, np.random.default_rng(0))
     share = within(screen, (screen.shape[1] - width) // 2, 60, width, height)
+    assert share.lost > 0.1
+    assert share.is_pasted
+
+
+@pytest.mark.parametrize("side", [640, 250])
+@pytest.mark.parametrize("name", [*PHOTOGRAPHS, "motorcycle_left.png"])
+def test_a_picture_above_a_strip_with_its_caption_is_pasted(name: str, side: int) -> None:
+    """Upside down, so that it ends in a sky where it has one."""
+    picture = np.ascontiguousarray(np.flipud(photograph(name, side)))
+    height, width = picture.shape[:2]
+    captioned = jpeg(85)(caption_under(picture, np.random.default_rng(0)), np.random.default_rng(0))
+    share = within(captioned, 0, 0, width, height)
     assert share.lost > 0.1
     assert share.is_pasted
 
