@@ -125,5 +125,9 @@ def _expression(token: str) -> str:
         is_negated = token[1] == "!"
         members = token[2 if is_negated else 1 : -1].replace("\\", "\\\\").replace("[", "\\[")
         members = members.replace("^", "\\^").replace("]", "\\]")
+        # Python may come to read `--`, `&&`, `~~` and `||` as operations on sets.
+        members = re.sub(r"^--", r"\\--", members)
+        members = re.sub(r"(?<!\\)--", r"-\\-", members)
+        members = re.sub(r"([&~|])", r"\\\1", members)
         return f"(?!/)[{'^' if is_negated else ''}{members}]"
     return re.escape(token)

@@ -45,6 +45,9 @@ def chosen(name: str, **selection) -> Choice:
         ("[a-c]1.jpg", "b1.jpg", True),
         ("[!a-c]1.jpg", "b1.jpg", False),
         ("[]]1.jpg", "]1.jpg", True),
+        ("[--9]1.jpg", "51.jpg", True),
+        ("[+--]1.jpg", ",1.jpg", True),
+        ("[a&&b~~c||d]1.jpg", "~1.jpg", True),
         ("a.jpg", "aXjpg", False),
         ("line\nbreak*", "x/line\nbreak\n.jpg", True),
         ("*", "anything\n.jpg", True),
@@ -56,7 +59,8 @@ def test_a_pattern_matches_as_it_is_documented(pattern, name, is_match):
     assert bool(compile_pattern(pattern).fullmatch(name)) is is_match
 
 
-@given(st.text("ab/.[]!*?-\n", min_size=1, max_size=8))
+@pytest.mark.filterwarnings("error")
+@given(st.text("ab/.[]!*?-&~|\n", min_size=1, max_size=8))
 def test_any_pattern_is_an_expression_or_is_refused(pattern):
     try:
         compile_pattern(pattern).fullmatch("a/b.a")
