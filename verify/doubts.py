@@ -185,7 +185,7 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
         return True
     if changes.strewn or changes.detail_kept < _least_kept(changes, limits):
-        # Or smooth where all around is not: things were painted over with what is beside them.
+        # Round spots, or smooth ones on busy ground: painted over with what is beside them.
         return False
     if changes.solid_share > limits.max_solid_share:
         return (

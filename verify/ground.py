@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.grading import brightness_of, chroma_of, saturation_factor
+from verify.colours import DARK_END, LIGHT_END, LUMINANCE, chroma_moved
 from verify.photometry import commonest_share, luminance, paper_likeness
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair
@@ -16,8 +16,6 @@ _EVEN = 2
 _GRAINY, _GRAINY_BOTH = 1.5, 2.5
 # Share of the pixels, and grey levels, of what counts as one ground; pixels that are looked at.
 _LEAST_GROUND, _GROUND_LEVELS, _SAMPLES = 0.1, 8, 20_000
-# A ground that ran into black or white says nothing of its colour.
-_DARK_END, _LIGHT_END = 3.0, 252.0
 
 
 def clean_paper(clean: F32, dirty: F32, residual: Residual) -> float:
@@ -50,11 +48,8 @@ def ground_tint(pair: AlignedPair, residual: Residual) -> float:
         return 0.0
     a = pair.a[::step, ::step][seen].astype(np.float64)
     b = pair.b[::step, ::step][seen].astype(np.float64)
-    more, less = chroma_of(a), chroma_of(b)
-    if more.var(axis=0).sum() < less.var(axis=0).sum():
-        more, less = less, more
-    moved = less - saturation_factor(more, less) * more
-    levels = [brightness_of(rgb).astype(np.int64) // _GROUND_LEVELS for rgb in (a, b)]
+    moved = chroma_moved(a, b)
+    levels = [(rgb @ LUMINANCE).astype(np.int64) // _GROUND_LEVELS for rgb in (a, b)]
     _, of_ground, counts = np.unique(
         levels[0] * 256 + levels[1], return_inverse=True, return_counts=True
     )
@@ -62,7 +57,7 @@ def ground_tint(pair: AlignedPair, residual: Residual) -> float:
     for ground in np.flatnonzero(counts >= _LEAST_GROUND * len(a)):
         chosen = of_ground.ravel() == ground
         means = np.stack([a[chosen].mean(axis=0), b[chosen].mean(axis=0)])
-        if means.min() > _DARK_END and means.max() < _LIGHT_END:
+        if means.min() > DARK_END and means.max() < LIGHT_END:
             found = max(found, float(np.hypot(*moved[chosen].mean(axis=0))))
     return found
 

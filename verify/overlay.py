@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from verify.ground import clean_paper
 from verify.photometry import is_flat, luminance
-from verify.places import JOIN, Places, are_strewn, find_places, line_of, lines_of
+from verify.places import JOIN, Lines, Places, find_places, line_of
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
@@ -161,7 +161,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     drawn = _is_drawn(luminance(dirty))
     height, width = mask.shape
     left, top, right, bottom = places.box
-    line_extent, beside = lines_of(line, changed)
+    lines = Lines.of(line)
     outlined, sharply_outlined = _outlined(residual, changed, on_b=on_b)
     return Changes(
         agreement_elsewhere=agreement,
@@ -170,8 +170,8 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         changed_share=total / compared,
         region_share=float(region.sum()) / compared,
         extent=max((right - left) / width, (bottom - top) / height),
-        line_extent=line_extent,
-        beside=beside,
+        line_extent=float(lines.extents.max()),
+        beside=lines.beside(changed),
         overlay_is_on_b=on_b,
         opposed=opposed,
         worst_place=worst_place,
@@ -183,7 +183,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         solid_share=float(solid.sum()) / total,
         textured_solid_share=float((solid & ~drawn).sum()) / total,
         spotted=_spotted(changed),
-        strewn=are_strewn(places, line),
+        strewn=lines.are_strewn(places),
         paper=clean_paper(clean_grey, luminance(dirty), residual),
         paper_around=float(clean_flat[ring].mean()) if ring.any() else 0.0,
     )

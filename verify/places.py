@@ -77,38 +77,49 @@ def line_of(region: Mask) -> Mask:
     return np.asarray(closed > 0) | region
 
 
-def lines_of(line: Mask, changed: Mask) -> tuple[float, float]:
-    """Longer side of the largest line for that of the frame, and what is in none of some length."""
-    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(line.astype(np.uint8))
-    height, width = line.shape
-    boxes = np.asarray(boxes)
-    extents = np.maximum(boxes[:, 2] / width, boxes[:, 3] / height)
-    pixels = np.bincount(np.asarray(labels)[changed], minlength=count)
-    extents[0] = 0.0
-    total = max(1, int(pixels.sum()))
-    return float(extents.max()), 1.0 - float(pixels[extents >= _SOME_LENGTH].sum()) / total
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """The connected parts of what `line_of` gives.
 
-
-def are_strewn(places: Places, line: Mask) -> bool:
-    """True when the largest line is of round places that stand apart.
-
-    Words are longer than high, and single letters stand close to each other.
+    Attributes:
+        labels: int32 (h, w), 0 where there is none, the number of a line.
+        extents: float64, longer side of each for that of the frame; 0 for none.
     """
-    count, labels, boxes, _centres = cv2.connectedComponentsWithStats(line.astype(np.uint8))
-    if count < 2:
-        return False
-    height, width = line.shape
-    boxes = np.asarray(boxes)
-    extents = np.maximum(boxes[:, 2] / width, boxes[:, 3] / height)
-    extents[0] = 0.0
-    largest = np.asarray(labels) == int(extents.argmax())
-    filled = places.region & largest
-    sides = _sides(largest)
-    if float(filled.sum()) > _APART * sides[0] * sides[1]:
-        return False
-    numbers = np.unique(places.labels[filled])
-    longer, shorter = np.transpose([_sides(places.labels == n) for n in numbers if n > 0])
-    return bool(np.median(longer / shorter) < _ROUND)
+
+    labels: NDArray[np.int32]
+    extents: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, line: Mask) -> Lines:
+        """Those of a mask, bool (h, w)."""
+        _, labels, boxes, _centres = cv2.connectedComponentsWithStats(line.astype(np.uint8))
+        height, width = line.shape
+        boxes = np.asarray(boxes)
+        extents = np.maximum(boxes[:, 2] / width, boxes[:, 3] / height)
+        extents[0] = 0.0
+        return cls(np.asarray(labels, dtype=np.int32), extents)
+
+    def beside(self, changed: Mask) -> float:
+        """Share of the changed pixels that are in no line of some length."""
+        pixels = np.bincount(self.labels[changed], minlength=len(self.extents))
+        total = max(1, int(pixels.sum()))
+        return 1.0 - float(pixels[self.extents >= _SOME_LENGTH].sum()) / total
+
+    def are_strewn(self, places: Places) -> bool:
+        """True when the largest line is of round places that stand apart.
+
+        Words are longer than high, and single letters stand close to each other.
+        """
+        if len(self.extents) < 2:
+            return False
+        largest = self.labels == int(self.extents.argmax())
+        filled = places.region & largest
+        longer, shorter = _sides(largest)
+        if float(filled.sum()) > _APART * longer * shorter:
+            return False
+        numbers = np.unique(places.labels[filled])
+        sides = np.array([_sides(places.labels == n) for n in numbers if n > 0])
+        return bool(np.median(sides[:, 0] / sides[:, 1]) < _ROUND)
 
 
 def _sides(pixels: Mask) -> tuple[float, float]:
