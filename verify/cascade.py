@@ -19,6 +19,7 @@ from verify.close_look import look_closely
 from verify.costs import PairClock, StageCosts
 from verify.coverage import FrameShare
 from verify.doubts import (
+    BOTH_STAY,
     CLEAN_ONE_STAYS,
     NEITHER_COVERS,
     NO_TEXTURE,
@@ -34,15 +35,17 @@ from verify.evidence import (
     frame_measurements,
     measure,
     measure_frames,
+    measure_imitation,
     measurements,
 )
 from verify.geometry import F64
+from verify.imitation import filtered, likeness, shaded
 from verify.matchers.base import Matcher
 from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "47"
+VERIFIER_VERSION = "48"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
@@ -54,6 +57,11 @@ _ALIGNED = 0.90
 _QUIET = 4.0
 # What a copy may have left at the close look without being looked at under a finer map.
 _WELL_MET = 0.2
+# Correlation of two pictures from which on an edit may be all that they differ by: those that were
+# blurred, sharpened or shaded have 0.65 and more.
+_ALIKE = 0.6
+# Longer side of the grid, in pixels, from which on it is tried: a pin on a thumbnail is a speck.
+_EDITED_SIDE = 160
 # A refinement that moves the picture by less than this, in pixels, changes nothing; one that moves
 # it by less than that has shown that the map was the right one.
 _MOVED, _NEARLY_MET = 0.4, 1.5
@@ -132,23 +140,49 @@ class Verifier:
         self, a: VerifyImage, b: VerifyImage, proposal: Proposal
     ) -> tuple[Verdict | None, bool]:
         """The verdict under a proposed map, and whether no other map need be tried."""
+        verdict, evidence, is_settled = self._as_they_are(a, b, proposal)
+        if verdict is None or evidence is None or verdict.is_copy or verdict.reason in BOTH_STAY:
+            return verdict, is_settled
+        edited = self._with_one_edited(a, b, evidence)
+        return (verdict, is_settled) if edited is None else (edited, True)
+
+    def _with_one_edited(
+        self, a: VerifyImage, b: VerifyImage, evidence: Evidence
+    ) -> Verdict | None:
+        """The verdict of two that are copies once an edit of the one is done to the other."""
+        if evidence.grid_side < _EDITED_SIDE or likeness(evidence.residual) < _ALIKE:
+            return None
+        for imitate in (shaded, filtered):
+            imitation = imitate(evidence.pair, evidence.residual)
+            if imitation is not None:
+                evidence = measure_imitation(evidence, imitation)
+                verdict = self.judge(a, b, evidence)
+                if verdict.is_copy:
+                    return verdict
+        return None
+
+    def _as_they_are(
+        self, a: VerifyImage, b: VerifyImage, proposal: Proposal
+    ) -> tuple[Verdict | None, Evidence | None, bool]:
+        """The verdict under a map, what it rests on, and whether no other map need be tried."""
         homography = proposal.homography
         best: Verdict | None = None
+        before: Evidence | None = None
         noise, least_shift = 0.0, 0.0
         if proposal.method == EQUAL_FRAMES:
             # Equal frames need no refinement in most cases.
-            evidence = measure(a, b, proposal, homography)
+            evidence = before = measure(a, b, proposal, homography)
             if evidence is not None:
                 best = self.judge(a, b, evidence)
                 noise = evidence.residual.noise
                 is_blank = best.reason == NO_TEXTURE and noise < _QUIET
                 has_met = best.measurements.get("left", 0.0) <= _WELL_MET
                 if (best.is_copy and has_met) or is_blank:
-                    return best, True
+                    return best, before, True
                 least_shift = _HARDLY_MOVED if best.is_copy else _MOVED
         homography, shift = refined(a.rgb, b.rgb, homography)
         if best is not None and shift < least_shift:
-            return best, True
+            return best, before, True
         evidence = measure(a, b, proposal, homography)
         if (
             best is not None
@@ -156,12 +190,12 @@ class Verifier:
             and (evidence is None or evidence.residual.noise > noise)
         ):
             # The pixels meet better as they were.
-            return best, True
+            return best, before, True
         if evidence is None:
-            return best, False
+            return best, before, False
         verdict = self.judge(a, b, evidence)
         is_settled = evidence.changes.agreement_elsewhere >= _ALIGNED or shift < _NEARLY_MET
-        return verdict, verdict.is_copy or is_settled
+        return verdict, evidence, verdict.is_copy or is_settled
 
     def judge(self, a: VerifyImage, b: VerifyImage, evidence: Evidence) -> Verdict:
         """The verdict that the evidence of one alignment supports."""
@@ -173,7 +207,7 @@ class Verifier:
         if evidence.changes.changed_share == 0:
             close = look_closely(evidence.residual)
             measured |= {"odd": close.odd, "lost": close.lost, "left": close.left}
-            finer = b.rgb if evidence.a_is_coarser else a.rgb
+            finer = b.rgb if evidence.pair.a_is_reference else a.rgb
             doubt = doubt_at_close_look(close, evidence, finer, limits)
             if doubt:
                 return _different(doubt, evidence.transform, measured)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.grading import Grading
+from verify.saving import Saving, not_from_saving
 from verify.specks import inside, opened, quantile, specks
 from verify.warp import Mask
 
@@ -38,6 +39,7 @@ _MIN_DETAIL, _LEAST_NOISE = 50, 0.7
 # Coarse compression shifts the colour of whole blocks; strokes are thinner than so many pixels.
 _STROKE = 5
 _THREE = np.ones((3, 3), np.uint8)
+_UNKNOWN = Saving()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +60,19 @@ class Chroma:
     is_graded: bool
 
     @classmethod
-    def of(cls, grading: Grading, mask: Mask, blur: float) -> Chroma:
+    def of(cls, grading: Grading, mask: Mask, blur: float, saving: Saving = _UNKNOWN) -> Chroma:
         """Compares the colours of two images in one grading.
 
         Args:
             mask: bool (h, w), where both are seen.
             blur: sigma that makes the two equally sharp; positive when a is the sharper one.
+            saving: how the more coarsely saved one was saved.
         """
         height, width = mask.shape
         half = (max(1, width // 2), max(1, height // 2))
         one = _half_chroma(grading.a, half, max(0.0, blur))
         other = _half_chroma(grading.b, half, max(0.0, -blur))
-        distance = np.asarray(
-            cv2.magnitude(cv2.subtract(one[0], other[0]), cv2.subtract(one[1], other[1])),
-            dtype=np.float32,
-        )
+        distance = _distance(one, other)
         nowhere = np.zeros(mask.shape, dtype=bool)
         largest = cv2.norm(distance, cv2.NORM_INF)
         is_other = is_off = nowhere
@@ -81,12 +81,18 @@ class Chroma:
             inner = inside(np.asarray(small_mask) > 0, 2)
             median = _NOISE_FACTOR * quantile(distance[inner], 0.5)
             found = opened((distance > max(_TOLERANCE, median)) & inner)
+            if found.any() and saving.is_known:
+                saved = _half_chroma(
+                    saving.again(grading.a, grading.b), half, saving.sharper_by(blur)
+                )
+                planes = [np.dstack(colours) for colours in (*saving.ordered(one, other), saved)]
+                found = not_from_saving(found, *planes)
             full = cv2.resize(
                 found.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
             )
             is_other = np.asarray(full > 0)
         if largest > _SMALL and not grading.is_graded and abs(blur) < _SHARPENED:
-            is_off = _off(grading.a, grading.b, mask, blur)
+            is_off = _off(grading.a, grading.b, mask, blur, saving)
         return cls(is_other, is_off, (one, other), grading.is_graded)
 
     def allowance(self) -> F32:
@@ -103,6 +109,12 @@ class Chroma:
         )
 
 
+def _distance(one: tuple[F32, F32], other: tuple[F32, F32]) -> F32:
+    """How far apart the colours of two are, levels, float32 (h / 2, w / 2)."""
+    red, blue = (cv2.subtract(mine, its) for mine, its in zip(one, other, strict=True))
+    return np.asarray(cv2.magnitude(red, blue), dtype=np.float32)
+
+
 def _half_chroma(rgb: U8, half: tuple[int, int], sharper_by: float) -> tuple[F32, F32]:
     """Red and blue chroma at half resolution, as soft as that of the other image."""
     small = cv2.resize(rgb, half, interpolation=cv2.INTER_AREA)
@@ -115,7 +127,7 @@ def _half_chroma(rgb: U8, half: tuple[int, int], sharper_by: float) -> tuple[F32
     return red, blue
 
 
-def _off(a: U8, b: U8, mask: Mask, blur: float) -> Mask:
+def _off(a: U8, b: U8, mask: Mask, blur: float, saving: Saving) -> Mask:
     """Small places in another colour, at full resolution, bool (h, w).
 
     On bytes, of which OpenCV takes sixteen and more at a time.
@@ -128,7 +140,12 @@ def _off(a: U8, b: U8, mask: Mask, blur: float) -> Mask:
     allowed = max(_SMALL, _SMALL_NOISE_FACTOR * noise)
     beyond = cv2.addWeighted(distance, 1.0, steepest, -bleeding, -allowed, dtype=cv2.CV_32F)
     excess = np.maximum(np.asarray(beyond, dtype=np.float32), 0.0)
-    return specks(excess, inside(mask, 3), _SPECK * noise, thinner_than=_STROKE)
+    found = specks(excess, inside(mask, 3), _SPECK * noise, thinner_than=_STROKE)
+    if found.any() and saving.is_known:
+        saved = _full_chroma(saving.again(a, b), saving.sharper_by(blur))
+        planes = (*saving.ordered(soft_a, soft_b), saved)
+        found = not_from_saving(found, *(colours.astype(np.float32) for colours in planes))
+    return found
 
 
 def _agreement(distance: U8, steepest: U8, mask: Mask) -> tuple[float, float]:

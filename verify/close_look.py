@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.linear_filter import fit_filter
 from verify.photometry import luminance
 from verify.residual import Residual, smoothed
 from verify.specks import inside, quantile
@@ -28,11 +29,8 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-# A filter of 7×7 pixels, fitted on so many of them.
-_REACH, _SAMPLES, _LEAST_SAMPLES = 3, 5000, 500
-_RIDGE = 1e-3
-_OUTLYING = 3.0
-_LEAST_ERROR = 0.5
+# A filter of 7×7 pixels.
+_REACH = 3
 # Takes out the noise of single pixels from both.
 _SOFTENED = 0.7
 _CHARACTER = 7
@@ -115,10 +113,10 @@ def detail_lost(picture: U8, reduction: float) -> float:
 
 def _compared(source: F32, target: F32, compared: Mask) -> CloseLook:
     """What the prediction of the target leaves."""
-    predicted = _predicted(source, target, compared)
-    if predicted is None:
+    best = fit_filter(source, target, compared, _REACH)
+    if best is None:
         return CloseLook()
-    left, right = smoothed(predicted, _SOFTENED), smoothed(target, _SOFTENED)
+    left, right = smoothed(best.apply(source), _SOFTENED), smoothed(target, _SOFTENED)
     contrast = cv2.max(_variance(left), _variance(right))
     has_contrast = compared & np.asarray(contrast > _CONTRAST**2)
     if int(has_contrast.sum()) < _LEAST_WINDOWS:
@@ -133,38 +131,6 @@ def _compared(source: F32, target: F32, compared: Mask) -> CloseLook:
     worst = int(odd.argmax())
     lost = float(share[worst]) if odd[worst] > 0 else 0.0
     return CloseLook(float(odd[worst]), lost, usual_share)
-
-
-def _predicted(source: F32, target: F32, compared: Mask) -> F32 | None:
-    """The target as the best linear filter of the source shows it, float32 (h, w)."""
-    places = np.flatnonzero(compared)
-    if len(places) < _LEAST_SAMPLES:
-        return None
-    places = places[:: max(1, len(places) // _SAMPLES)]
-    around = np.arange(-_REACH, _REACH + 1)
-    offsets = (around[:, None] * source.shape[1] + around[None, :]).ravel()
-    seen = source.ravel()[places[:, None] + offsets[None, :]]
-    wanted = target.ravel()[places]
-    mean_seen, mean_wanted = seen.mean(axis=0), float(wanted.mean())
-    seen, wanted = seen - mean_seen, wanted - mean_wanted
-    weight = np.ones(len(wanted), np.float32)
-    kernel = np.zeros(len(offsets), np.float32)
-    for _ in range(2):
-        # What is another character in the one shall not bend the filter.
-        weighted = seen * weight[:, None]
-        normal = weighted.T @ seen
-        ridge = _RIDGE * float(np.trace(normal)) / len(offsets) + 1e-3
-        kernel = np.linalg.solve(normal + ridge * np.eye(len(offsets)), weighted.T @ wanted)
-        error = np.abs(wanted - seen @ kernel)
-        usual = max(_LEAST_ERROR, 1.4826 * quantile(error, 0.5))
-        weight = (1.0 / (1.0 + (error / (_OUTLYING * usual)) ** 2)).astype(np.float32)
-    filtered = cv2.filter2D(
-        source,
-        -1,
-        kernel.reshape(2 * _REACH + 1, -1).astype(np.float32),
-        borderType=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(filtered + np.float32(mean_wanted - float(mean_seen @ kernel)), np.float32)
 
 
 def _variance(image: F32) -> F32:

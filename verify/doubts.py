@@ -91,7 +91,7 @@ def doubt_at_close_look(close: CloseLook, evidence: Evidence, finer: U8, limits:
     """
     if close.odd > limits.max_odd:
         return "a small detail is another one"
-    is_reduced = evidence.reduction > _REDUCED
+    is_reduced = evidence.pair.reduction > _REDUCED
     is_doubtful = close.odd > limits.max_odd_in_print or (
         close.odd > limits.max_odd_of_lost and close.lost > limits.max_lost_of_print
     )
@@ -101,7 +101,7 @@ def doubt_at_close_look(close: CloseLook, evidence: Evidence, finer: U8, limits:
         return ""
     if is_doubtful:
         return "too coarse to tell one print from another"
-    if detail_lost(finer, evidence.reduction) > limits.max_detail_lost:
+    if detail_lost(finer, evidence.pair.reduction) > limits.max_detail_lost:
         return TOO_SMALL
     return ""
 

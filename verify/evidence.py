@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from verify.coverage import FrameShare, frame_share
 from verify.geometry import F64, Size, inverse, local_scale, project, scaling_matrix, size_of
 from verify.grading import Tones
 from verify.ground import ground_share, ground_tint, paper_share
+from verify.imitation import Imitation
 from verify.overlay import Changes, find_changes
 from verify.residual import Residual, measure_residual
-from verify.warp import align_pixels
+from verify.saving import Saving
+from verify.warp import AlignedPair, align_pixels
 
 U8 = NDArray[np.uint8]
 
@@ -47,11 +49,10 @@ class Evidence:
         homography: pixels of a's preview to pixels of b's, float64 (3, 3).
         transform: the same between the full images.
         scale: full pixels of b for one of a, as a length.
+        pair: the two on one grid.
         residual: the difference of the pixels.
         changes: the places that are not explained by it.
         grid_side: longer side of the grid on which the pixels were compared.
-        reduction: pixels of the finer preview for one of the grid, as a length, 1 and more.
-        a_is_coarser: True when the grid is that of a's preview.
         paper: how much of the picture is like paper; 0 where the grid is large enough to read.
         ground: how much of it is one even ground.
         ground_tint: how far the colour of a ground moved otherwise than with all colours, grey
@@ -62,11 +63,10 @@ class Evidence:
     homography: F64
     transform: F64
     scale: float
+    pair: AlignedPair
     residual: Residual
     changes: Changes
     grid_side: int
-    reduction: float
-    a_is_coarser: bool
     paper: float
     ground: float
     ground_tint: float
@@ -85,20 +85,56 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
     pair = align_pixels(a.rgb, b.rgb, homography)
     if pair is None:
         return None
-    grid_side = max(pair.mask.shape)
-    residual = measure_residual(pair)
+    saving = Saving.of(a.record, b.record, _scales(a, b, pair))
+    residual = measure_residual(pair, saving)
     transform = _full_transform(a, b, homography)
+    return _evidence_of(
+        pair, residual, proposal, homography, transform, _full_scale(a, b, transform)
+    )
+
+
+def measure_imitation(before: Evidence, imitation: Imitation) -> Evidence:
+    """Compares the pixels once more, with one of the two edited (`verify.imitation`).
+
+    Tones and sharpness stay those of the two as they are: by them the better one is chosen.
+    """
+    residual = measure_residual(imitation.pair)
+    grading = replace(
+        residual.grading,
+        change=max(residual.grading.change, before.residual.grading.change),
+        tones_a=before.residual.grading.tones_a,
+        tones_b=before.residual.grading.tones_b,
+    )
+    blur = max(imitation.blur, before.residual.blur, residual.blur, key=abs)
+    return _evidence_of(
+        imitation.pair,
+        replace(residual, grading=grading, blur=blur),
+        before.proposal,
+        before.homography,
+        before.transform,
+        before.scale,
+    )
+
+
+def _evidence_of(
+    pair: AlignedPair,
+    residual: Residual,
+    proposal: Proposal,
+    homography: F64,
+    transform: F64,
+    scale: float,
+) -> Evidence:
+    grid_side = max(pair.mask.shape)
     ground = ground_share(residual)
     return Evidence(
         proposal=proposal,
         homography=homography,
         transform=transform,
-        scale=_full_scale(a, b, transform),
+        scale=scale,
+        pair=pair,
         residual=residual,
         changes=find_changes(pair, residual),
         grid_side=grid_side,
-        reduction=pair.reduction,
-        a_is_coarser=pair.a_is_reference,
         paper=paper_share(pair, residual) if grid_side < _PRINT_SIDE else 0.0,
         ground=ground,
         ground_tint=ground_tint(pair, residual) if ground > _GROUNDED else 0.0,
@@ -175,6 +211,14 @@ def frame_measurements(frames: Frames) -> dict[str, float]:
         "frame_share_a": frames.a.seen,
         "frame_share_b": frames.b.seen,
     }
+
+
+def _scales(a: VerifyImage, b: VerifyImage, pair: AlignedPair) -> tuple[float, float]:
+    """Pixels of the full image for one of the grid, as a length, of a and of b."""
+    of_a, of_b = (image.record.width / size_of(image.rgb).width for image in (a, b))
+    if pair.a_is_reference:
+        return of_a, of_b * pair.reduction
+    return of_a * pair.reduction, of_b
 
 
 def _full_transform(a: VerifyImage, b: VerifyImage, homography: F64) -> F64:

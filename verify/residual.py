@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from verify.chroma import Chroma
 from verify.grading import Grading, fit_grading
 from verify.photometry import luminance
+from verify.saving import Saving
 from verify.specks import inside, opened, quantile, specks
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement
@@ -64,6 +65,7 @@ _LIGHT_END, _DARK_END = 250, 5
 # More texture than any row of the table of thresholds asks for.
 _TEXTURED_TILES, _TEXTURED_SHARE = 64, 0.25
 _THREE = np.ones((3, 3), np.uint8)
+_UNKNOWN = Saving()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,20 +104,25 @@ class Residual:
     plain_difference: float
 
 
-def measure_residual(pair: AlignedPair) -> Residual:
-    """Compares two aligned images after taking out grading and sharpness."""
+def measure_residual(pair: AlignedPair, saving: Saving = _UNKNOWN) -> Residual:
+    """Compares two aligned images after taking out grading and sharpness.
+
+    Args:
+        saving: how the more coarsely saved one was saved.
+    """
     grading = fit_grading(pair.a, pair.b, pair.mask)
-    residual = _measure(pair, grading)
+    residual = _measure(pair, grading, saving)
     if grading.is_graded and residual.unexplained.any():
         # What ran into an end has no way back, and which way that is may be hard to see: a
         # grading that explains all in one direction explains it.
-        other = _measure(pair, fit_grading(pair.a, pair.b, pair.mask, against=grading))
+        against = fit_grading(pair.a, pair.b, pair.mask, against=grading)
+        other = _measure(pair, against, saving)
         if other.unexplained.sum() < residual.unexplained.sum():
             return other
     return residual
 
 
-def _measure(pair: AlignedPair, grading: Grading) -> Residual:
+def _measure(pair: AlignedPair, grading: Grading, saving: Saving) -> Residual:
     mask = pair.mask
     mask_u8 = mask.view(np.uint8)
     left, right, steepest, blur = _match_sharpness(
@@ -124,7 +131,7 @@ def _measure(pair: AlignedPair, grading: Grading) -> Residual:
     difference = np.asarray(cv2.absdiff(left, right), dtype=np.float32)
     slope = np.asarray(cv2.dilate(steepest, _THREE), dtype=np.float32)
     noise, misalignment = _noise(difference, slope, mask)
-    chroma = Chroma.of(grading, mask, blur)
+    chroma = Chroma.of(grading, mask, blur, saving)
     unexplained = _unexplained(pair, grading, _Left(difference, slope, noise, misalignment), chroma)
     tiles = tile_agreement(left, right, mask, noise)
     is_plain = tiles.textured < max(_TEXTURED_TILES, _TEXTURED_SHARE * tiles.total)
