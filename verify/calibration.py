@@ -66,6 +66,9 @@ class Thresholds:
         min_clear_veil, max_opposed_clear_veil, min_clear_places: correlation from which on a veil
             of so many places is so clear that it does not matter which of the two surprises in the
             worst of them, and `max_opposed` for such ones.
+        min_veil_seen, max_beyond_veil, max_beyond_share: where so much of the contrast shows
+            through a veil, the share of a changed place that may have something else under it, and
+            how much of the frame that may be in one place.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
         min_detail_ratio, min_busy_ratio, min_busiest_ratio: detail of the other picture there over
@@ -151,6 +154,9 @@ class Thresholds:
     min_clear_veil: float = 0.95
     max_opposed_clear_veil: float = 0.20
     min_clear_places: int = 6
+    min_veil_seen: float = 0.60
+    max_beyond_veil: float = 0.25
+    max_beyond_share: float = 0.0008
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0

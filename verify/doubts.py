@@ -180,10 +180,12 @@ def _is_sure(changes: Changes, limits: Thresholds) -> bool:
 
 def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
-    if changes.spotted > limits.max_spotted:
+    if changes.spotted > limits.max_spotted or _is_another_under_a_veil(changes, limits):
         return False
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
         return True
+    if changes.has_another_colour:
+        return False
     if changes.strewn or changes.detail_kept < _least_kept(changes, limits):
         # Round spots, or smooth ones on busy ground: painted over with what is beside them.
         return False
@@ -202,6 +204,14 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
         changes.opposed <= limits.max_opposed
         and changes.worst_place <= limits.max_worst_place
         and _are_letters(changes, limits)
+    )
+
+
+def _is_another_under_a_veil(changes: Changes, limits: Thresholds) -> bool:
+    """True when most of the picture shows through a veil, and of a place it does not."""
+    veil = changes.veil
+    return veil.seen >= limits.min_veil_seen and (
+        veil.beyond > limits.max_beyond_veil or veil.beyond_share > limits.max_beyond_share
     )
 
 

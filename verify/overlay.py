@@ -25,9 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.ground import clean_paper
+from verify.palette import has_another_colour
 from verify.photometry import is_flat, luminance
 from verify.places import JOIN, Lines, Places, find_places, line_of
 from verify.residual import F32, Residual
+from verify.veil import Veil, fit_veil
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement, worst_window
 
@@ -52,8 +54,12 @@ _DETAIL_FLOOR = 0.3
 _HOPELESS_AGREEMENT, _HOPELESS_WINDOW = 0.75, 0.60
 _MIN_CORE = 40
 _MAX_CORE = 3000
+# Correlation from which on a veil is looked for.
+_VEILED, _NO_VEIL = 0.45, Veil()
 _SURELY_VEILED, _SURELY_ONE_SIDED = 0.55, 0.10
 _NOT_CLIPPED = (12.0, 250.0)
+# What shows through the letters of watermarks correlates by so much; how far around them is theirs.
+_CLEAR, _BESIDE_A_VEIL = 0.75, np.ones((19, 19), np.uint8)
 # Standard deviation in grey levels that the clean picture has to have for something to show, and
 # how much weaker it may become.
 _VEIL_TEXTURE = 15.0
@@ -74,12 +80,15 @@ class Changes:
         overlay_is_on_b: True when b is the one with something laid over it.
         opposed: share of the surprise that is on the clean side, 0..0.5.
         worst_place: the same of the place where it is largest, small places left out, 0..1.
+        has_another_colour: in some place the clean one surprises, and the other has no colour there
+            that what was laid over the picture has elsewhere.
         outlined: how much steeper the overlaid one is than the other across the outlines of the
             changed places, -1..1; a thing that moved has its outlines in both.
         sharply_outlined: the same on the pixels as they are, not softened: strokes that are a pixel
             or two wide have their edges there.
         translucency: correlation of the two in the middle of the changed places: the clean picture
             shows through; 0 where it would not be weaker there, or has nothing to show.
+        veil: the line from the clean picture to the other in the changed places, if there is one.
         detail_kept: detail of the clean picture in the changed places, for that around them; what
             was painted over with its surroundings has none.
         detail_added: the same of the other picture: strokes of letters have a multiple.
@@ -107,9 +116,11 @@ class Changes:
     overlay_is_on_b: bool = True
     opposed: float = 0.0
     worst_place: float = 0.0
+    has_another_colour: bool = False
     outlined: float = 0.0
     sharply_outlined: float = 0.0
     translucency: float = 0.0
+    veil: Veil = _NO_VEIL
     detail_kept: float = 1.0
     detail_added: float = 1.0
     solid_share: float = 0.0
@@ -148,12 +159,18 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
             float(region.sum()) / compared,
             opposed=0.5,
         )
-    on_b, opposed, worst_place = _surprise(residual, changed, places)
+    surprise = _surprise(residual, changed, places)
+    on_b, opposed = surprise.is_on_b, surprise.opposed
     veil_is_on_b, translucency = _translucency(residual, changed)
+    if translucency >= _CLEAR:
+        # The ends of faint letters are no changed pixels, and no pictures of their own.
+        around = cv2.dilate(line.astype(np.uint8), _BESIDE_A_VEIL) > 0
+        worst = worst_window(residual.a, residual.b, mask & ~around, residual.noise)
     if translucency > _SURELY_VEILED and opposed > _SURELY_ONE_SIDED:
         # Under a veil the texture goes on and surprises on both sides.
         on_b = veil_is_on_b
     dirty, clean = (pair.b, pair.a) if on_b else (pair.a, pair.b)
+    matched = (residual.a, residual.b) if on_b else (residual.b, residual.a)
     clean_grey = luminance(clean)
     clean_flat = is_flat(clean_grey)
     ring = (cv2.dilate(region.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0) & mask & ~region
@@ -174,10 +191,12 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         beside=lines.beside(changed),
         overlay_is_on_b=on_b,
         opposed=opposed,
-        worst_place=worst_place,
+        worst_place=surprise.worst_place,
+        has_another_colour=surprise.has_another_colour,
         outlined=outlined,
         sharply_outlined=sharply_outlined,
         translucency=translucency,
+        veil=fit_veil(*matched, changed, places) if translucency >= _VEILED else _NO_VEIL,
         detail_kept=_relative_detail(clean_grey, changed, ring),
         detail_added=_relative_detail(luminance(dirty), changed, ring),
         solid_share=float(solid.sum()) / total,
@@ -189,7 +208,17 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     )
 
 
-def _surprise(residual: Residual, changed: Mask, places: Places) -> tuple[bool, float, float]:
+@dataclass(frozen=True, slots=True)
+class _Surprise:
+    """What is unlike its surroundings; the attributes as of `Changes`."""
+
+    is_on_b: bool
+    opposed: float
+    worst_place: float
+    has_another_colour: bool
+
+
+def _surprise(residual: Residual, changed: Mask, places: Places) -> _Surprise:
     """Which of the two is overlaid, and how much of the surprise is on the other side.
 
     Both are compared with the mean colour around the changed places; a pixel's surprise is the
@@ -208,11 +237,17 @@ def _surprise(residual: Residual, changed: Mask, places: Places) -> tuple[bool, 
     clean_side = np.maximum(-surprise if on_b else surprise, 0)
     weight = np.abs(surprise)
     opposed = float(clean_side.sum()) / max(1e-6, float(weight.sum()))
+    dirty = np.asarray(b if on_b else a, np.float32)
     label = places.labels[changed]
     pixels = np.bincount(label)
     by_place = np.bincount(label, clean_side) / np.maximum(1e-6, np.bincount(label, weight))
     large = pixels >= max(_LARGE_PIXELS, _LARGE_PLACE * len(label))
-    return on_b, opposed, float(by_place[large].max(initial=0.0))
+    return _Surprise(
+        on_b,
+        opposed,
+        float(by_place[large].max(initial=0.0)),
+        has_another_colour(changed, clean_side, weight - clean_side, dirty),
+    )
 
 
 def _outlined(residual: Residual, changed: Mask, *, on_b: bool) -> tuple[float, float]:

@@ -1,0 +1,76 @@
+"""Something laid over a picture does not hide that the picture under it is another one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.evaluation_set.edits import OVERLAYS
+from benchmarks.evaluation_set.photographs import photograph
+from tests.verify.gallery import indexed
+from verify.cascade import Verifier
+from verify.palette import has_another_colour
+from verify.places import find_places
+from verify.veil import fit_veil
+
+U8 = NDArray[np.uint8]
+MARK = OVERLAYS["watermark"]
+
+
+def with_plate(picture: U8, number: str) -> U8:
+    """The picture with a number plate in it, 150 pixels long."""
+    changed = picture.copy()
+    height, width = picture.shape[:2]
+    x, y = width // 2 - 75, int(height * 0.72)
+    cv2.rectangle(changed, (x, y), (x + 150, y + 36), (230, 230, 220), -1)
+    place = (x + 10, y + 27)
+    cv2.putText(changed, number, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, (30, 30, 40), 2)
+    return changed
+
+
+@pytest.mark.parametrize("name", ["coffee.png", "china.jpg", "astronaut.png"])
+def test_a_watermark_on_another_picture_makes_no_copy_of_it(verifier: Verifier, name: str) -> None:
+    one, other = (with_plate(photograph(name), number) for number in ("KLM 47", "RSX 92"))
+    marked = [MARK(picture, np.random.default_rng(1)) for picture in (one, other)]
+    original, copy, another = (indexed(picture, quality=90) for picture in (one, *marked))
+    assert verifier.verify(original, copy).is_copy
+    for a, b in ((original, another), (another, original)):
+        verdict = verifier.verify(a, b)
+        assert not verdict.is_copy, verdict
+
+
+def test_what_lies_under_a_veil_is_on_one_line() -> None:
+    random = np.random.default_rng(1)
+    clean = random.uniform(20, 220, (120, 160)).astype(np.float32)
+    changed = np.zeros(clean.shape, bool)
+    changed[20:40, 20:140] = changed[80:100, 20:60] = True
+    veiled = np.where(changed, 0.7 * clean + 60, clean).astype(np.float32)
+    veil = fit_veil(clean, veiled, changed, find_places(changed))
+    assert veil.seen == pytest.approx(0.7, abs=0.01)
+    assert (veil.beyond, veil.beyond_share) == (0.0, 0.0)
+    veiled[80:100, 20:60] = clean[80:100, 20:60][:, ::-1]
+    veil = fit_veil(clean, veiled, changed, find_places(changed))
+    assert veil.seen == pytest.approx(0.7, abs=0.05)
+    assert veil.beyond > 0.5
+    assert veil.beyond_share == pytest.approx(800 * veil.beyond / clean.size, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("colour", "is_another"), [((250.0, 240.0, 30.0), False), ((40.0, 90.0, 200.0), True)]
+)
+def test_a_place_in_a_colour_of_its_own_is_not_of_the_letters(
+    colour: tuple[float, float, float], is_another: bool
+) -> None:
+    changed = np.zeros((60, 120), bool)
+    letters, elsewhere = (slice(10, 20), slice(10, 100)), (slice(40, 50), slice(10, 20))
+    changed[letters] = changed[elsewhere] = True
+    on_clean = np.zeros(changed.shape, np.float32)
+    on_clean[elsewhere] = 5.0
+    colours = np.zeros((*changed.shape, 3), np.float32)
+    colours[letters], colours[elsewhere] = (250, 240, 30), colour
+    found = has_another_colour(
+        changed, on_clean[changed], 5.0 - on_clean[changed], colours[changed]
+    )
+    assert found == is_another
