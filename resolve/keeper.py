@@ -85,6 +85,8 @@ class KeeperRules:
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> int:
         """Who would be chosen; the reasons take longer than the choice."""
+        if len(eligible) == 1:
+            return eligible[0]
         contest = self._contest(eligible, pool, known)
         return contest.candidates[elect(contest, self.rules)[0]].image_id
 
