@@ -6,6 +6,7 @@ and scales add up, turns and stretches multiply.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -18,11 +19,15 @@ from verify.geometry import project
 from verify.verdict import Relation, Verdict
 
 F64 = NDArray[np.float64]
+# Brightness, contrast, red, blue, and the logarithm of colour.
+Tone = tuple[float, float, float, float, float]
+# A matrix of two rows and columns.
+Shape = tuple[float, ...]
 Copies = Mapping[int, Mapping[int, Verdict]]
 Value = TypeVar("Value")
 
 _MOVED = ("brightness", "contrast", "red", "blue")
-_TONES = len(_MOVED) + 1
+_NO_TONE: Tone = (0.0, 0.0, 0.0, 0.0, 0.0)
 # A grey level of contrast moves the tones by 0.8 on average; a saturation changed by a half is seen
 # as clearly as ten grey levels. Below so much colour, in grey levels, there is none to compare.
 _CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
@@ -40,12 +45,9 @@ _ORIENTATIONS = np.stack(
 )
 
 
-def tones(copies: Copies) -> list[dict[int, F64]]:
-    """For each set of linked candidates what they have more than one of them, float64 (5,) each.
-
-    Brightness, contrast, red, blue, and the logarithm of colour.
-    """
-    return _followed(copies, np.zeros(_TONES), lambda _, tone, verdict: tone + _step(verdict))
+def tones(copies: Copies) -> list[dict[int, Tone]]:
+    """For each set of linked candidates what they have more than one of them."""
+    return _followed(copies, _NO_TONE, lambda _, tone, verdict: _moved(tone, verdict))
 
 
 def scales(copies: Copies) -> list[dict[int, float]]:
@@ -53,8 +55,8 @@ def scales(copies: Copies) -> list[dict[int, float]]:
     return _followed(copies, 0.0, lambda _, scale, verdict: scale + _scaling(verdict))
 
 
-def shapes(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, F64]]:
-    """For each set how a circle of one of them is stretched in each, float64 (2, 2), size apart."""
+def shapes(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, Shape]]:
+    """For each set how a circle of one of them is stretched in each, size apart."""
     maps = _followed(
         copies, np.eye(2), lambda n, so_far, verdict: _directions(verdict, records[n]) @ so_far
     )
@@ -93,27 +95,32 @@ def _followed(
     return found
 
 
-def _step(verdict: Verdict) -> F64:
-    """What b has more than a: brightness, contrast, red, blue, log of colour; float64 (5,)."""
+def _moved(tone: Tone, verdict: Verdict) -> Tone:
+    """A tone of a, and what b has more than a."""
     found = verdict.measurements
     if verdict.relation in (Relation.EXACT, Relation.SAME_PIXELS) or "colour_a" not in found:
-        return np.zeros(_TONES)
-    moved = [found[f"{name}_b"] - found[f"{name}_a"] for name in _MOVED]
+        return tone
+    brightness, contrast, red, blue = (
+        before + (found[f"{name}_b"] - found[f"{name}_a"])
+        for before, name in zip(tone[:-1], _MOVED, strict=True)
+    )
     colours = [max(_LEAST_COLOUR, found[f"colour_{side}"]) for side in "ba"]
-    return np.array([*moved, np.log(colours[0] / colours[1])])
+    return brightness, contrast, red, blue, tone[-1] + math.log(colours[0] / colours[1])
 
 
 def _scaling(verdict: Verdict) -> float:
-    return float(np.log(max(1e-3, verdict.measurements.get("scale", 1.0))))
+    return math.log(max(1e-3, verdict.measurements.get("scale", 1.0)))
 
 
-def tone_distance(a: F64, b: F64, lost_chroma: float) -> float:
+def tone_distance(a: Tone, b: Tone, lost_chroma: float) -> float:
     """How far apart the tones of two are, grey levels; so much of lost colour is no difference."""
-    brightness, contrast, red, blue, colour = np.abs(b - a)
+    brightness, contrast, red, blue, colour = (
+        abs(other - one) for one, other in zip(a, b, strict=True)
+    )
     # A grey copy says nothing of colour beyond that it has none.
     saturation = max(0.0, min(_GREY, colour) - lost_chroma)
-    tone = np.hypot(brightness, _CONTRAST_MOVES * contrast)
-    return float(tone + np.hypot(red, blue) + _SATURATION_SEEN * saturation)
+    tone = math.hypot(brightness, _CONTRAST_MOVES * contrast)
+    return tone + math.hypot(red, blue) + _SATURATION_SEEN * saturation
 
 
 def _directions(verdict: Verdict, record: ImageRecord) -> F64:
@@ -128,9 +135,15 @@ def _directions(verdict: Verdict, record: ImageRecord) -> F64:
     return np.stack([right - origin, down - origin], axis=1)
 
 
-def _shape(directions: F64) -> F64:
+def _shape(directions: F64) -> Shape:
     stretch = directions.T @ directions
-    return np.asarray(stretch / max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch))))))
+    size = max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch)))))
+    return tuple((stretch / size).ravel().tolist())
+
+
+def stretch_between(shape: Shape, other: Shape) -> float:
+    """The most by which two shapes differ."""
+    return max(abs(mine - its) for mine, its in zip(shape, other, strict=True))
 
 
 def _nearest(directions: F64) -> int:
