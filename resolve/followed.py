@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage.records import ImageRecord
 from verify.geometry import project
 from verify.verdict import Relation, Verdict
 
-F64 = NDArray[np.float64]
 # Brightness, contrast, red, blue, and the logarithm of colour.
 Tone = tuple[float, float, float, float, float]
-# A matrix of two rows and columns.
-Shape = tuple[float, ...]
+# A map of directions, row by row; y points down.
+Matrix = tuple[float, float, float, float]
 Copies = Mapping[int, Mapping[int, Verdict]]
 Value = TypeVar("Value")
 
@@ -33,16 +31,28 @@ _NO_TONE: Tone = (0.0, 0.0, 0.0, 0.0, 0.0)
 _CONTRAST_MOVES, _SATURATION_SEEN = 0.8, 25.0
 _LEAST_COLOUR = 1.0
 _GREY = 1.2
-_MIRROR = np.diag([-1.0, 1.0])
-_QUARTER = np.array([[0.0, 1.0], [-1.0, 0.0]])
-# The eight orientations as maps of directions; y points down.
-_ORIENTATIONS = np.stack(
-    [
-        np.linalg.matrix_power(_QUARTER, turns) @ base
-        for base in (np.eye(2), _MIRROR)
-        for turns in range(4)
-    ]
-)
+# The eight orientations: quarter turns, and then the same of the mirrored picture.
+_QUARTER: Matrix = (0.0, 1.0, -1.0, 0.0)
+_UPRIGHT: Matrix = (1.0, 0.0, 0.0, 1.0)
+_MIRROR: Matrix = (-1.0, 0.0, 0.0, 1.0)
+
+
+def _product(a: Matrix, b: Matrix) -> Matrix:
+    return (
+        a[0] * b[0] + a[1] * b[2],
+        a[0] * b[1] + a[1] * b[3],
+        a[2] * b[0] + a[3] * b[2],
+        a[2] * b[1] + a[3] * b[3],
+    )
+
+
+def _turned(base: Matrix) -> Iterator[Matrix]:
+    for _ in range(4):
+        yield base
+        base = _product(_QUARTER, base)
+
+
+_ORIENTATIONS = (*_turned(_UPRIGHT), *_turned(_MIRROR))
 
 
 def tones(copies: Copies) -> list[dict[int, Tone]]:
@@ -55,10 +65,12 @@ def scales(copies: Copies) -> list[dict[int, float]]:
     return _followed(copies, 0.0, lambda _, scale, verdict: scale + _scaling(verdict))
 
 
-def shapes(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, Shape]]:
+def shapes(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[int, Matrix]]:
     """For each set how a circle of one of them is stretched in each, size apart."""
     maps = _followed(
-        copies, np.eye(2), lambda n, so_far, verdict: _directions(verdict, records[n]) @ so_far
+        copies,
+        _UPRIGHT,
+        lambda n, so_far, verdict: _product(_directions(verdict, records[n]), so_far),
     )
     return [{n: _shape(found) for n, found in part.items()} for part in maps]
 
@@ -68,7 +80,7 @@ def orientations(copies: Copies, records: Sequence[ImageRecord]) -> list[dict[in
 
     def turned(n: int, orientation: int, verdict: Verdict) -> int:
         step = _ORIENTATIONS[_nearest(_directions(verdict, records[n]))]
-        return _nearest(step @ _ORIENTATIONS[orientation])
+        return _nearest(_product(step, _ORIENTATIONS[orientation]))
 
     return _followed(copies, 0, turned)
 
@@ -123,28 +135,34 @@ def tone_distance(a: Tone, b: Tone, lost_chroma: float) -> float:
     return tone + math.hypot(red, blue) + _SATURATION_SEEN * saturation
 
 
-def _directions(verdict: Verdict, record: ImageRecord) -> F64:
-    """Where a step to the right and one down in the middle of a lead to in b, float64 (2, 2)."""
+def _directions(verdict: Verdict, record: ImageRecord) -> Matrix:
+    """Where a step to the right and one down in the middle of a lead to in b."""
     if verdict.transform is None:
         turns = round(verdict.measurements.get("quarter_turns", 0.0)) % 4
         is_mirrored = verdict.measurements.get("is_mirrored", 0.0) > 0.5
-        return np.asarray(_ORIENTATIONS[turns + 4 * is_mirrored], dtype=np.float64)
+        return _ORIENTATIONS[turns + 4 * is_mirrored]
     centre = np.array([record.width / 2, record.height / 2])
     steps = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    origin, right, down = project(verdict.transform, centre + steps)
-    return np.stack([right - origin, down - origin], axis=1)
+    (x, y), right, down = project(verdict.transform, centre + steps).tolist()
+    return right[0] - x, down[0] - x, right[1] - y, down[1] - y
 
 
-def _shape(directions: F64) -> Shape:
-    stretch = directions.T @ directions
-    size = max(1e-9, float(np.sqrt(abs(np.linalg.det(stretch)))))
-    return tuple((stretch / size).ravel().tolist())
+def _shape(directions: Matrix) -> Matrix:
+    a, b, c, d = directions
+    stretch = _product((a, c, b, d), directions)
+    # Its determinant is the square of that of the directions.
+    size = max(1e-9, abs(a * d - b * c))
+    return stretch[0] / size, stretch[1] / size, stretch[2] / size, stretch[3] / size
 
 
-def stretch_between(shape: Shape, other: Shape) -> float:
+def stretch_between(shape: Matrix, other: Matrix) -> float:
     """The most by which two shapes differ."""
     return max(abs(mine - its) for mine, its in zip(shape, other, strict=True))
 
 
-def _nearest(directions: F64) -> int:
-    return int(np.argmax(np.einsum("kij,ij->k", _ORIENTATIONS, directions)))
+def _nearest(directions: Matrix) -> int:
+    likeness = [
+        sum(mine * its for mine, its in zip(directions, upright, strict=True))
+        for upright in _ORIENTATIONS
+    ]
+    return likeness.index(max(likeness))

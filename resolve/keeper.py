@@ -162,6 +162,9 @@ def explain(
         if len(set(reasons)) == _MOST_REASONS:
             break
         scores = rule.scores(contest, everyone)
+        if scores.count(scores[winner]) == len(scores):
+            # Most rules find no difference at all.
+            continue
         best, least = _best(scores), scores[winner] - rule.slack
         if best is None or not scores[winner] >= best - rule.slack:
             continue
