@@ -121,7 +121,7 @@ def resolve(
     listener = listener or _NoListener()
     started = time.monotonic()
     last_id = catalog.last_image_id
-    census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
+    census = BlobCensus(catalog.blob_columns(), last_id, Prefixes(options.protect))
     _require_matches(options.protect, census)
     constraints = _constraints(catalog, census, options.decisions)
     decided = options.decisions.kept_ids(catalog)
