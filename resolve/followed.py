@@ -161,8 +161,6 @@ def stretch_between(shape: Matrix, other: Matrix) -> float:
 
 
 def _nearest(directions: Matrix) -> int:
-    likeness = [
-        sum(mine * its for mine, its in zip(directions, upright, strict=True))
-        for upright in _ORIENTATIONS
-    ]
+    a, b, c, d = directions
+    likeness = [a * e + b * f + c * g + d * h for e, f, g, h in _ORIENTATIONS]
     return likeness.index(max(likeness))

@@ -7,7 +7,6 @@ by age, then by name. The rules and their order are `KEEPER_RULES`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
@@ -125,7 +124,8 @@ def _slacks_behind(scores: Scores, slack: float) -> NDArray[np.float64]:
 
 def _best(scores: Scores) -> float | None:
     """The highest that is known."""
-    return max((score for score in scores if not math.isnan(score)), default=None)
+    # NaN is no number, not even itself.
+    return max([score for score in scores if score == score], default=None)
 
 
 def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:

@@ -86,4 +86,4 @@ class Company:
                 likely = (similarity.astype(np.float64) + self._behind).astype(np.float32) >= bar
             worth_it |= likely & ~by_hash
         worth_it |= by_hash & ~np.isnan(pairs.similarity).all(axis=0)
-        return worth_it | are_beyond
+        return np.asarray(worth_it | are_beyond)
