@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +36,7 @@ from resolve.output_folder import replacing_files
 from resolve.raw_pairs import RawPairs
 from resolve.resolution import Resolution
 from resolve.summary import Summary, SummaryCounts
+from storage.blob_columns import BlobColumns
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, Holder
 from verify.verdict import Relation
@@ -84,7 +86,7 @@ def write_lists(
         files[DELETE].write(csv_row(DELETE_COLUMNS))
         files[UNREADABLE].write(csv_row(UNREADABLE_COLUMNS))
         copied = _Copied.opened(out, resolution, outcomes, stack)
-        for uri, size, image_id in _blobs(catalog):
+        for uri, size, image_id, part, place in _blobs(catalog):
             if copied is not None and copied.written(uri, size, image_id, files, counts):
                 continue
             alone = outcomes.why_alone(image_id)
@@ -93,8 +95,7 @@ def write_lists(
                 counts.add_kept(because, size)
                 files[KEEP].write(_keep_row(uri, reason, "", size))
                 continue
-            entry = catalog.blob(uri)
-            outcome = None if entry is None else outcomes.of_listed(entry)
+            outcome = outcomes.of_listed(part.entry(place))
             if outcome is None:
                 continue
             counts.add(outcome)
@@ -120,10 +121,11 @@ def write_lists(
     return summary
 
 
-def _blobs(catalog: CatalogView) -> Iterator[tuple[str, int, int]]:
-    """URI, size and image id of every blob: more is asked of a third of them."""
+def _blobs(catalog: CatalogView) -> Iterator[tuple[str, int, int, BlobColumns, int]]:
+    """URI, size and image id of every blob, and where the rest is, which few are asked for."""
     for part in catalog.blob_columns():
-        yield from zip(part.uris, part.sizes, part.image_ids.tolist(), strict=True)
+        ids = part.image_ids.tolist()
+        yield from zip(part.uris, part.sizes, ids, repeat(part), range(len(part)), strict=False)
 
 
 class _Copied:

@@ -6,7 +6,7 @@ object of each row takes several times as long as to read it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -14,7 +14,14 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.codec import LAYOUT_VERSION, SURROGATES, LayoutError, blob_key, encode_entry
+from storage.codec import (
+    LAYOUT_VERSION,
+    SURROGATES,
+    LayoutError,
+    blob_key,
+    decode_entry,
+    encode_entry,
+)
 from storage.records import BlobEntry, Holder
 
 _FIELDS = (10, 11)
@@ -31,6 +38,7 @@ class BlobColumns:
         holders: (n,), which index lists each.
         sums: uint32 (n,): CRC-32 of all that the catalog knows of each. Another number tells that
             something of it has changed.
+        entry: all that is known of the blob at a place.
     """
 
     uris: Sequence[str]
@@ -39,10 +47,19 @@ class BlobColumns:
     image_ids: NDArray[np.int64]
     holders: Sequence[Holder]
     sums: NDArray[np.uint32]
+    entry: Callable[[int], BlobEntry]
 
     @classmethod
-    def of_rows(cls, rows: Sequence[tuple[bytes, bytes]]) -> BlobColumns:
-        """Of blob entries and their keys as they are stored. Raises LayoutError."""
+    def of_rows(
+        cls,
+        rows: Sequence[tuple[bytes, bytes]],
+        decode: Callable[[bytes, bytes], BlobEntry] = decode_entry,
+    ) -> BlobColumns:
+        """Of blob entries and their keys as they are stored. Raises LayoutError.
+
+        Args:
+            decode: makes an entry of a key and what is stored.
+        """
         unpacker = msgpack.Unpacker(unicode_errors=SURROGATES, use_list=False)
         unpacker.feed(b"".join([value for _, value in rows]))
         try:
@@ -61,6 +78,7 @@ class BlobColumns:
                 np.array([row[_IMAGE_ID] for row in found], np.int64),
                 [Holder.OWN] * len(rows),
                 np.array([crc32(value, crc32(key)) for key, value in rows], np.uint32),
+                lambda place: decode(*rows[place]),
             )
         except (TypeError, ValueError, OverflowError, msgpack.UnpackException) as error:
             raise LayoutError(f"not blob entries: {error}") from error
@@ -78,6 +96,7 @@ class BlobColumns:
                 [crc32(encode_entry(entry), crc32(blob_key(entry.uri))) for entry in entries],
                 np.uint32,
             ),
+            entries.__getitem__,
         )
 
     def __len__(self) -> int:

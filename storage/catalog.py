@@ -145,8 +145,12 @@ class Catalog(CatalogListings):
         """What is asked of every blob, of all blobs, in the order of `blobs`."""
         for rows in scan(self._environment, self._path, self._db.blobs, rows=_ROWS):
             with storage_faults(self._path):
-                columns = BlobColumns.of_rows(rows)
+                columns = BlobColumns.of_rows(rows, self._entry)
             yield columns
+
+    def _entry(self, key: bytes, value: bytes) -> BlobEntry:
+        with storage_faults(self._path):
+            return decode_entry(key, value)
 
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs whose content is this image, in the order of `blobs`."""

@@ -35,6 +35,7 @@ def test_columns_are_the_entries(catalog: Catalog, make_batch: MakeBatch) -> Non
     assert columns.sizes == [entry.size for entry in entries]
     assert columns.object_ids == [entry.object_id for entry in entries]
     assert columns.image_ids.tolist() == [entry.image_id for entry in entries]
+    assert [columns.entry(place) for place in range(len(columns))] == entries
     assert columns.sums.tolist() == BlobColumns.of_entries(entries).sums.tolist()
     assert sorted(columns.image_ids.tolist()) == [0, 1, 2, 3]
 
