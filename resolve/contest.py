@@ -1,19 +1,23 @@
-"""The images a keeper is chosen from, and what the verdicts among them say of each."""
+"""The images a keeper is chosen from, and what the verdicts among them say of each.
+
+What is found of them is in plain lists: most contests are of two to five, and with so few each call
+of numpy takes longer than all the numbers.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-
-import numpy as np
-from numpy.typing import NDArray
+from statistics import fmean
 
 from resolve import followed
 from resolve.keeper_candidates import Candidate
 from verify.enlargement import was_enlarged
 from verify.verdict import Verdict
 
-F64 = NDArray[np.float64]
+# One for each of some candidates, higher is better; NaN is unknown.
+Scores = list[float]
 
 # Grey levels that re-encoding alone moves tones by.
 _SAME_TONE = 4.0
@@ -51,8 +55,8 @@ class Contest:
         self.candidates = tuple(candidates)
         self.eligible = tuple(eligible)
         self.records = tuple(candidate.record for candidate in candidates)
-        self._quality: dict[str, F64] = {}
-        self._of_rules: dict[str, F64] = {}
+        self._quality: dict[str, Scores] = {}
+        self._of_rules: dict[str, Scores] = {}
         self.copies: dict[int, dict[int, Verdict]] = {n: {} for n in range(len(candidates))}
         for (a, b), verdict in verdicts.items():
             if verdict.is_copy:
@@ -61,59 +65,58 @@ class Contest:
     def __len__(self) -> int:
         return len(self.candidates)
 
-    def quality(self, name: str) -> F64:
+    @cached_property
+    def pixels(self) -> list[int]:
+        """How many each candidate has."""
+        return [record.width * record.height for record in self.records]
+
+    def quality(self, name: str) -> Scores:
         """One measure of `Quality` for each candidate."""
         if name not in self._quality:
-            self._quality[name] = np.array(
-                [float(getattr(record.quality, name)) for record in self.records]
-            )
+            self._quality[name] = [float(getattr(record.quality, name)) for record in self.records]
         return self._quality[name]
 
-    def once(self, name: str, compute: Callable[[Contest], F64]) -> F64:
+    def once(self, name: str, compute: Callable[[Contest], Scores]) -> Scores:
         """What a rule computes of the candidates, computed when it is first asked for.
 
         Args:
             name: of the rule.
-            compute: gives a score for each candidate, float64 (n,).
+            compute: gives a score for each candidate.
         """
         if name not in self._of_rules:
             self._of_rules[name] = compute(self)
         return self._of_rules[name]
 
     @cached_property
-    def added(self) -> F64:
+    def added(self) -> Scores:
         """For each candidate the share of its pixels that is a margin or a mark put on it, or 0.
 
         The most that any verdict says. Margins of the two are set against each other: where a
         turned copy lost a corner of sky, that corner looks like a margin of the other.
         """
-        return np.array(
-            [
-                max((_added(verdict) for verdict in self.copies[n].values()), default=0.0)
-                for n in range(len(self))
-            ]
-        )
+        return [
+            max((_added(verdict) for verdict in self.copies[n].values()), default=0.0)
+            for n in range(len(self))
+        ]
 
-    def worst_measured(self, name: str) -> F64:
+    def worst_measured(self, name: str) -> Scores:
         """For each candidate the largest of this measurement over its verdicts, or 0.
 
         The name is the one that a verdict has when the candidate is its a.
         """
-        return np.array(
-            [
-                max((v.measurements.get(name, 0.0) for v in self.copies[n].values()), default=0.0)
-                for n in range(len(self))
-            ]
-        )
+        return [
+            max((v.measurements.get(name, 0.0) for v in self.copies[n].values()), default=0.0)
+            for n in range(len(self))
+        ]
 
     @cached_property
-    def missing_share(self) -> F64:
+    def missing_share(self) -> Scores:
         """For each candidate the share of the picture that another shows and it does not.
 
         Empty margins do not count. What it shows and the other does not is set against it, for a
         turned copy loses corners and gains none.
         """
-        missing = np.zeros(len(self))
+        missing = [0.0] * len(self)
         for n, verdicts in self.copies.items():
             for verdict in verdicts.values():
                 lost = _outside(verdict, "b")
@@ -122,7 +125,7 @@ class Contest:
         return missing
 
     @cached_property
-    def tone_distance(self) -> F64:
+    def tone_distance(self) -> Scores:
         """For each candidate the difference in tone and colour to the others, mean logarithm.
 
         The largest of three or more does not count: one pair measured wrongly must not decide.
@@ -132,7 +135,7 @@ class Contest:
 
         What two differ by is followed through the verdicts: not each was compared with each.
         """
-        distances = np.full(len(self), np.nan)
+        distances = [math.nan] * len(self)
         for tones in followed.tones(self.copies):
             if len(tones) < 3:
                 continue
@@ -142,19 +145,23 @@ class Contest:
                     for other in tones
                     if other != n
                 )
-                counted = np.array(found[:-1] if len(found) >= 3 else found)
+                counted = found[:-1] if len(found) >= 3 else found
                 # Logarithms: to be equal to one of them says more than to be far from another.
-                distances[n] = np.log(_SAME_TONE + counted).mean()
+                distances[n] = fmean(math.log(_SAME_TONE + distance) for distance in counted)
         return distances
+
+    @cached_property
+    def _scales(self) -> list[dict[int, float]]:
+        return followed.scales(self.copies)
 
     @cached_property
     def made_from(self) -> dict[int, dict[int, float]]:
         """For candidates that were enlarged, those they may have been made from, each with the
         factor, as a length."""
         found: dict[int, dict[int, float]] = {}
-        for scales in followed.scales(self.copies):
+        for scales in self._scales:
             for n, scale in scales.items():
-                factors = {m: float(np.exp(scale - smaller)) for m, smaller in scales.items()}
+                factors = {m: math.exp(scale - smaller) for m, smaller in scales.items()}
                 sources = {
                     m: factor
                     for m, factor in factors.items()
@@ -165,28 +172,29 @@ class Contest:
         return found
 
     @cached_property
-    def at_its_scale(self) -> NDArray[np.int64]:
-        """For each candidate how many show things as large as it does, itself included, int64 (n,).
+    def at_its_scale(self) -> list[int]:
+        """For each candidate how many show things as large as it does, itself included.
 
         A crop does, a thumbnail does not.
         """
-        counts = np.ones(len(self), dtype=np.int64)
-        for scales in followed.scales(self.copies):
+        counts = [1] * len(self)
+        for scales in self._scales:
             for n, scale in scales.items():
                 counts[n] = sum(abs(scale - other) < _SAME_SCALE for other in scales.values())
         return counts
 
     @cached_property
-    def same_proportions(self) -> F64:
+    def same_proportions(self) -> Scores:
         """For each candidate how many have its proportions, itself included; NaN without a map.
 
         A picture that was made wider is alone with that; crops and turned copies are not.
         """
-        counts = np.full(len(self), np.nan)
+        counts = [math.nan] * len(self)
         for shapes in followed.shapes(self.copies, self.records):
             for n, shape in shapes.items():
                 counts[n] = sum(
-                    bool(np.abs(shape - other).max() < _SAME_SHAPE) for other in shapes.values()
+                    followed.stretch_between(shape, other) < _SAME_SHAPE
+                    for other in shapes.values()
                 )
         return counts
 
@@ -208,33 +216,36 @@ class Contest:
         ]
 
     @cached_property
-    def lossless_twins(self) -> NDArray[np.bool_]:
-        """True for (a, b) where b is saved without loss and has the pixels of a, saved with loss.
+    def lossless_twins(self) -> list[list[int]]:
+        """For each candidate saved with loss those saved without that have its pixels.
 
         Turned or not: what is measured of them is the same to the last digit. Saving the other way
-        round, from b to a, would have changed it.
+        round, from one of these to it, would have changed it.
         """
         noise, sharpness = self.quality("noise"), self.quality("sharpness")
-        quality = self.quality("jpeg_quality")
-        is_lossless = np.array([record.format in _LOSSLESS for record in self.records])
-        pixels = np.array([record.width * record.height for record in self.records])
-        with_loss = (quality > 0) & (quality <= _LOSSY) & (noise > _LEAST_MEASURED)
-        return np.asarray(
-            with_loss[:, None]
-            & is_lossless
-            & (pixels[:, None] == pixels)
-            & (np.abs(noise[:, None] - noise) <= _TWIN * np.abs(noise))
-            & (np.abs(sharpness[:, None] - sharpness) <= _TWIN * np.abs(sharpness))
-        )
+        quality, pixels = self.quality("jpeg_quality"), self.pixels
+        lossless = [n for n, record in enumerate(self.records) if record.format in _LOSSLESS]
+        return [
+            [
+                n
+                for n in lossless
+                if 0 < quality[own] <= _LOSSY
+                and noise[own] > _LEAST_MEASURED
+                and pixels[own] == pixels[n]
+                and abs(noise[own] - noise[n]) <= _TWIN * abs(noise[n])
+                and abs(sharpness[own] - sharpness[n]) <= _TWIN * abs(sharpness[n])
+            ]
+            for own in range(len(self))
+        ]
 
     @cached_property
-    def same_orientation(self) -> F64:
+    def same_orientation(self) -> Scores:
         """For each candidate how many have its orientation, itself included.
 
         Orientations are followed from image to image through the verdicts; NaN for candidates
         that no verdict leads to from the first.
         """
-        counts = np.full(len(self), np.nan)
+        counts = [math.nan] * len(self)
         for orientations in followed.orientations(self.copies, self.records):
             for n, orientation in orientations.items():
                 counts[n] = sum(other == orientation for other in orientations.values())

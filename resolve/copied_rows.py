@@ -99,9 +99,9 @@ class CopiedRows:
         return None
 
     def _next(self) -> str:
-        row = self._file.readline()
+        row = next(self._file, "")
         while row and not self._is_whole(row):
-            more = self._file.readline()
+            more = next(self._file, "")
             if not more:
                 break
             row += more
@@ -109,10 +109,8 @@ class CopiedRows:
 
 
 def _begins_csv(row: str, path: str) -> bool:
-    if row.startswith('"'):
-        return _path_of_csv(row) == path
     # A path with a comma in it is quoted.
-    return row.startswith(path) and row[len(path)] == ","
+    return row.startswith(f"{path},") or (row.startswith('"') and _path_of_csv(row) == path)
 
 
 def _path_of_csv(row: str) -> str:
@@ -125,7 +123,7 @@ def _path_of_csv(row: str) -> str:
 
 
 def _is_whole_csv(row: str) -> bool:
-    return row.count('"') % 2 == 0
+    return '"' not in row or row.count('"') % 2 == 0
 
 
 def _begins_group(row: str, path: str) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from resolve.resolution import ResolveOptions
 
 NAME = "resolved"
-_LAYOUT = 1
+_LAYOUT = 2
 _LENGTH_BYTES = 8
 # Some 3 MB before they are compressed.
 _GROUPS_TOGETHER = 2048

@@ -287,7 +287,8 @@ def foreseen_pairs(
     Args:
         ids, links, verdicts, judge, constraints: as for `group_pool`.
     """
-    if len(ids) > _COMPARED_WITH_ALL:
+    if len(ids) > _COMPARED_WITH_ALL or len(links) == len(ids) * (len(ids) - 1) // 2:
+        # In most pools each is linked with each: no pair is left.
         return
     keeper = likely_keeper(ids, links, verdicts, judge, constraints)
     if keeper is None:

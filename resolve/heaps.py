@@ -135,9 +135,11 @@ class Heaps:
             ids = ids_of(pair)
             changed.add(self._close(ids))
             for above, below in self._covers.add(pair, verdict):
-                covered.append(below)
-                best = self._best_above.get(below, above)
-                self._best_above[below] = min(best, above, key=self._ranks.__getitem__)
+                best = self._best_above.get(below)
+                # Another cover that is no better moves nothing of what lies below.
+                if best is None or self._ranks[above] < self._ranks[best]:
+                    self._best_above[below] = above
+                    covered.append(below)
             if says_different(verdict):
                 self._count_different(ids)
         for image_id in self._covers.below(covered):

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resolve.contest import F64, Contest
+from resolve.contest import Contest, Scores
 from resolve.groups import Choice, KnownVerdicts
 from resolve.keeper_candidates import Candidate
 from resolve.keeper_rules import KEEPER_RULES, LAST_RULES, NOT_FOR_WHOLE_POOLS
@@ -62,7 +63,7 @@ class KeeperRules:
         if len(ids) <= _ALL_TAKE_PART:
             return [*ids]
         contest = Contest([self._source.candidate(n) for n in ids], range(len(ids)), {})
-        everyone = np.arange(len(ids))
+        everyone = range(len(ids))
         columns = [
             _slacks_behind(rule.scores(contest, everyone), rule.slack)
             for rule in self.rules
@@ -85,6 +86,8 @@ class KeeperRules:
         self, eligible: Sequence[int], pool: Collection[int], known: KnownVerdicts
     ) -> int:
         """Who would be chosen; the reasons take longer than the choice."""
+        if len(eligible) == 1:
+            return eligible[0]
         contest = self._contest(eligible, pool, known)
         return contest.candidates[elect(contest, self.rules)[0]].image_id
 
@@ -110,31 +113,39 @@ class KeeperRules:
         return Contest(candidates, range(min(len(eligible), len(ids))), verdicts)
 
 
-def _slacks_behind(scores: F64, slack: float) -> F64:
+def _slacks_behind(scores: Scores, slack: float) -> NDArray[np.float64]:
     """How many slacks each is behind the best, whole numbers; who is not known is not behind."""
-    if np.isnan(scores).all():
+    best = _best(scores)
+    if best is None:
         return np.zeros(len(scores))
-    behind = np.nan_to_num(np.fmax.reduce(scores) - scores, nan=0.0)
+    behind = np.nan_to_num(best - np.array(scores), nan=0.0)
     return np.asarray(np.floor(behind / slack) if slack else behind)
+
+
+def _best(scores: Scores) -> float | None:
+    """The highest that is known."""
+    # NaN is no number, not even itself.
+    return max([score for score in scores if score == score], default=None)
 
 
 def elect(contest: Contest, rules: Sequence[Rule]) -> tuple[int, tuple[Rule, ...]]:
     """The place of the winner, and the rules that sent somebody away."""
-    running = np.array(contest.eligible)
+    running = [*contest.eligible]
     deciding: list[Rule] = []
     for rule in (*rules, *LAST_RULES):
         if len(running) == 1:
             break
         scores = rule.scores(contest, running)
-        # Who could not be measured is not clearly worse.
-        known = scores[~np.isnan(scores)]
-        if not known.size:
+        best = _best(scores)
+        if best is None:
             continue
-        stays = np.isnan(scores) | (scores >= known.max() - rule.slack)
-        if not stays.all():
-            running = running[stays]
+        # Who could not be measured is not clearly worse.
+        least = best - rule.slack
+        stays = [n for n, score in zip(running, scores, strict=True) if not score < least]
+        if len(stays) < len(running):
+            running = stays
             deciding.append(rule)
-    return int(running[0]), tuple(deciding)
+    return running[0], tuple(deciding)
 
 
 def explain(
@@ -145,20 +156,24 @@ def explain(
     A rule is named when the winner is among the best by it and another is clearly worse, whether
     that other was in the running or left out because it covers less.
     """
-    everyone = np.arange(len(contest))
+    everyone = range(len(contest))
     reasons: list[str] = []
     for rule in rules:
         if len(set(reasons)) == _MOST_REASONS:
             break
         scores = rule.scores(contest, everyone)
-        if np.isnan(scores[winner]) or scores[winner] < np.fmax.reduce(scores) - rule.slack:
+        if scores.count(scores[winner]) == len(scores):
+            # Most rules find no difference at all.
             continue
-        worse = np.flatnonzero(scores < scores[winner] - rule.slack)
-        if worse.size:
+        best, least = _best(scores), scores[winner] - rule.slack
+        if best is None or not scores[winner] >= best - rule.slack:
+            continue
+        worse = [n for n, score in enumerate(scores) if score < least]
+        if worse:
             reasons.append(rule.words(contest, winner, worse))
     if not reasons:
-        others = np.array([n for n in contest.eligible if n != winner], dtype=np.intp)
-        reasons = [rule.words(contest, winner, others) for rule in deciding if others.size][:1]
+        others = [n for n in contest.eligible if n != winner]
+        reasons = [rule.words(contest, winner, others) for rule in deciding if others][:1]
     if not reasons:
         reasons = ["shows all that the others show"]
     return tuple(dict.fromkeys(reasons))

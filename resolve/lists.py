@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +25,6 @@ from resolve.effort import Effort
 from resolve.groups import Group
 from resolve.outcomes import (
     SAME_BYTES,
-    WHY_ALONE,
     Deleted,
     Kept,
     Outcomes,
@@ -36,6 +36,7 @@ from resolve.output_folder import replacing_files
 from resolve.raw_pairs import RawPairs
 from resolve.resolution import Resolution
 from resolve.summary import Summary, SummaryCounts
+from storage.blob_columns import BlobColumns
 from storage.catalog_view import CatalogView
 from storage.records import BlobEntry, Holder
 from verify.verdict import Relation
@@ -85,33 +86,46 @@ def write_lists(
         files[DELETE].write(csv_row(DELETE_COLUMNS))
         files[UNREADABLE].write(csv_row(UNREADABLE_COLUMNS))
         copied = _Copied.opened(out, resolution, outcomes, stack)
-        for entry in catalog.blobs():
-            if copied is not None and copied.written(entry, files, counts):
+        for uri, size, image_id, part, place in _blobs(catalog):
+            if copied is not None and copied.written(uri, size, image_id, files, counts):
                 continue
-            outcome = outcomes.of_listed(entry)
+            alone = outcomes.why_alone(image_id)
+            if alone is not None:
+                because, reason = alone
+                counts.add_kept(because, size)
+                files[KEEP].write(_keep_row(uri, reason, "", size))
+                continue
+            outcome = outcomes.of_listed(part.entry(place))
             if outcome is None:
                 continue
             counts.add(outcome)
             if isinstance(outcome, ReferenceKeeper) or (
                 isinstance(outcome, Kept) and outcome.leads_group
             ):
-                group = resolution.group(entry.image_id)
+                group = resolution.group(image_id)
                 if group is not None:
                     row = _group_row(group, outcome, outcomes, catalog)
                     files[GROUPS].write(json.dumps(row) + "\n")
                     counts.groups += 1
             if isinstance(outcome, Kept):
-                files[KEEP].write(_keep_row(outcome))
+                files[KEEP].write(_keep_row(uri, outcome.reason, outcome.group, size))
             elif isinstance(outcome, Deleted):
                 files[DELETE].write(_delete_row(outcome))
             elif isinstance(outcome, Unreadable):
-                files[UNREADABLE].write(csv_row((entry.uri, safe_cell(entry.reason))))
+                files[UNREADABLE].write(csv_row((uri, safe_cell(outcome.entry.reason))))
         summary = counts.summary(resolution, catalog, time.monotonic() - started, effort)
         files[SUMMARY].write(json.dumps(summary.as_json(), indent=2) + "\n")
         stack.close()
         if written is not None:
             written.update(digests_of({name: paths[name] for name in COPIED}))
     return summary
+
+
+def _blobs(catalog: CatalogView) -> Iterator[tuple[str, int, int, BlobColumns, int]]:
+    """URI, size and image id of every blob, and where the rest is, which few are asked for."""
+    for part in catalog.blob_columns():
+        ids = part.image_ids.tolist()
+        yield from zip(part.uris, part.sizes, ids, repeat(part), range(len(part)), strict=False)
 
 
 class _Copied:
@@ -127,7 +141,7 @@ class _Copied:
         self._keep, self._delete = CopiedRows.of_csv(keep), CopiedRows.of_csv(delete)
         self._groups = CopiedRows.of_groups(groups)
         self._kinds = kinds
-        self._alone = outcomes.alone
+        self._why_alone = outcomes.why_alone
 
     @classmethod
     def opened(
@@ -148,30 +162,34 @@ class _Copied:
         return cls(keep, delete, groups, sources, outcomes)
 
     def written(
-        self, entry: BlobEntry, files: Mapping[str, IO[str]], counts: SummaryCounts
+        self,
+        uri: str,
+        size: int,
+        image_id: int,
+        files: Mapping[str, IO[str]],
+        counts: SummaryCounts,
     ) -> bool:
         """Write and count the rows of a blob; False where they have to be made."""
-        image_id = entry.image_id
         kind = self._kinds[image_id] if image_id < len(self._kinds) else _ANEW
-        if kind == _ALONE and self._alone[image_id]:
-            row = self._keep.take(entry.uri)
+        if kind == _ALONE and (alone := self._why_alone(image_id)) is not None:
+            row = self._keep.take(uri)
             if row is None:
                 return False
-            counts.add_kept(WHY_ALONE[self._alone[image_id]][0], entry.size)
+            counts.add_kept(alone[0], size)
         elif kind == _KEEPER:
-            row = self._keep.take(entry.uri)
-            group = self._groups.take(entry.uri)
+            row = self._keep.take(uri)
+            group = self._groups.take(uri)
             if row is None or group is None:
                 return False
             files[GROUPS].write(group)
             counts.groups += 1
-            counts.add_kept("keeper", entry.size)
+            counts.add_kept("keeper", size)
         elif kind == _DELETED:
-            row = self._delete.take(entry.uri)
+            row = self._delete.take(uri)
             # Where cells are quoted the relation is not the third between commas.
             if row is None or '"' in row:
                 return False
-            counts.add_deleted(row.split(",", 3)[2], entry.size)
+            counts.add_deleted(row.split(",", 3)[2], size)
             files[DELETE].write(row)
             return True
         else:
@@ -208,10 +226,9 @@ def _text_file(path: Path) -> IO[str]:
     return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
 
-def _keep_row(kept: Kept) -> str:
+def _keep_row(uri: str, reason: str, group: str, size: int) -> str:
     # Groups are numbers in hexadecimal: nothing in them is ever quoted.
-    entry = kept.entry
-    return f"{_quoted(entry.uri)},{_reason_cell(kept.reason)},{kept.group},{entry.size}\n"
+    return f"{_quoted(uri)},{_reason_cell(reason)},{group},{size}\n"
 
 
 @lru_cache(1024)

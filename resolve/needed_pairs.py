@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from resolve.groups import Links, covering_of, pools
+from resolve.groups import Links, covering_of, pools, pools_of
 from resolve.heaps import Covers, Heaps, Ids, ids_of, likeness, says_different
 from resolve.outlines import Outlines
 from search.candidates import CandidatePair
@@ -45,6 +45,7 @@ class VerdictsByPair(Protocol):
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Ahead = Callable[[Iterable[CandidatePair]], Iterator[CandidatePair]]
+Verified = tuple[CandidatePair, Verdict]
 LikelyKeeper = Callable[[Links], int | None]
 
 
@@ -55,8 +56,8 @@ def needed_pairs(
     outlines: Outlines,
     likely_keeper: LikelyKeeper,
     pairs_per_block: int = PAIRS_PER_BLOCK,
-) -> Iterator[CandidatePair]:
-    """The candidates whose verdicts may decide something, each with its verdict known.
+) -> Iterator[Verified]:
+    """The candidates whose verdicts may decide something, each with its verdict.
 
     Args:
         candidates: each pair once.
@@ -86,16 +87,19 @@ class _Block:
         outlines: Outlines,
         likely_keeper: LikelyKeeper,
     ) -> None:
-        self._pairs = _neighbours_together(pairs)
         self._ahead = ahead
         self._verdicts = verdicts
         self._likely_keeper = likely_keeper
-        self._likeness = np.array([likeness(pair) for pair in self._pairs])
+        near = np.array([likeness(pair) for pair in pairs])
         self._ids, places = np.unique(
-            np.array([ids_of(pair) for pair in self._pairs], np.int64), return_inverse=True
+            np.array([ids_of(pair) for pair in pairs], np.int64), return_inverse=True
         )
+        images = places.reshape(-1, 2)
+        together = _neighbours_together(images, near, len(self._ids))
+        self._pairs = [pairs[number] for number in together.tolist()]
+        self._likeness = near[together]
         # The places in `_ids` of the two images of each pair.
-        self._images: I64 = places.reshape(-1, 2)
+        self._images: I64 = images[together]
         self._is_promoted = np.zeros(len(self._ids), bool)
         self._size, self._digest = outlines.sizes(self._ids)
         self._nearness = self._nearness_to_several()
@@ -103,14 +107,14 @@ class _Block:
         self._covers = Covers()
         self._different: list[Ids] = []
 
-    def needed(self) -> Iterator[CandidatePair]:
-        """The pairs that are needed, each with its verdict known."""
+    def needed(self) -> Iterator[Verified]:
+        """The pairs that are needed, each with its verdict."""
         yield from self._duels()
         for _ in range(_ROUNDS):
             yield from self._known(self._with_the_best())
         yield from self._between_heaps()
 
-    def _duels(self) -> Iterator[CandidatePair]:
+    def _duels(self) -> Iterator[Verified]:
         """The two likeliest keepers of each neighbourhood, then the winner against the next.
 
         Which of them the others were made from is seen from the verdicts, and only from them.
@@ -123,9 +127,9 @@ class _Block:
             low, high = self._images[pairs].T
             are_mutual = (best[low] == pairs) & (best[high] == pairs)
             chosen = pairs[are_mutual & ~has_lost[low] & ~has_lost[high]]
-            for pair in self._known(chosen):
-                links.add(pair, self._verdicts.verdict(*ids_of(pair)))
-                yield pair
+            for pair, verdict in self._known(chosen):
+                links.add(pair, verdict)
+                yield pair, verdict
             for pool in links.pools({ids_of(self._pairs[number]) for number in chosen.tolist()}):
                 keeper = self._likely_keeper(pool)
                 has_lost[self._places(np.r_[pool.low, pool.high])] = True
@@ -134,7 +138,7 @@ class _Block:
                     has_lost[place] = False
                     self._is_promoted[place] = True
 
-    def _known(self, chosen: I64) -> Iterator[CandidatePair]:
+    def _known(self, chosen: I64) -> Iterator[Verified]:
         """These of the pairs left, which are left no more, their verdicts taken in."""
         self._is_left[chosen] = False
         for pair in self._ahead([self._pairs[number] for number in chosen.tolist()]):
@@ -142,7 +146,7 @@ class _Block:
             self._covers.add(pair, verdict)
             if says_different(verdict):
                 self._different.append(ids_of(pair))
-            yield pair
+            yield pair, verdict
 
     def _with_the_best(self) -> I64:
         """For each image that nothing covers yet, the pair with the best of its candidates."""
@@ -186,7 +190,8 @@ class _Block:
 
     def _nearness_to_several(self) -> F64:
         """For each image the sum of the largest similarities to others, float64."""
-        similarity = np.array([max(pair.similarity.values(), default=0.0) for pair in self._pairs])
+        are_similar = np.array([bool(pair.similarity) for pair in self._pairs])
+        similarity = np.where(are_similar, self._likeness, 0.0)
         images = self._images.T.ravel()
         similarity = np.r_[similarity, similarity]
         order = np.lexsort((-similarity, images))
@@ -196,38 +201,32 @@ class _Block:
     def _places(self, ids: I64) -> I64:
         return np.searchsorted(self._ids, ids)
 
-    def _between_heaps(self) -> Iterator[CandidatePair]:
+    def _between_heaps(self) -> Iterator[Verified]:
         """What is left, until it is clear of any two heaps that they are different pictures."""
         left = [self._pairs[number] for number in np.flatnonzero(self._is_left).tolist()]
         order = dict(zip(self._ids.tolist(), self._order().tolist(), strict=True))
         heaps = Heaps(left, self._different, self._covers, order)
         while chosen := heaps.next_pairs():
-            known: list[tuple[CandidatePair, Verdict]] = []
+            known: list[Verified] = []
             for pair in self._ahead(chosen):
                 known.append((pair, self._verdicts.verdict(*ids_of(pair))))
-                yield pair
+                yield known[-1]
             heaps.take(known)
 
 
-def _neighbours_together(block: list[CandidatePair]) -> list[CandidatePair]:
-    """The same pairs, those of one neighbourhood after each other.
+def _neighbours_together(images: I64, near: F64, count: int) -> I64:
+    """An order of pairs in which those of one neighbourhood come after each other, int64 (m,).
 
     Whoever compares them then reads each preview once, and finds its keypoints once.
+
+    Args:
+        images: int64 (m, 2), the places of two of `count` images, the lower first.
+        near: float64 (m,), how alike they are.
     """
-    root: dict[int, int] = {}
-
-    def find(image_id: int) -> int:
-        root.setdefault(image_id, image_id)
-        while root[image_id] != image_id:
-            root[image_id] = root[root[image_id]]
-            image_id = root[image_id]
-        return image_id
-
-    for pair in block:
-        low, high = find(pair.low_id), find(pair.high_id)
-        if low != high and likeness(pair) >= _CLOSE:
-            root[max(low, high)] = min(low, high)
-    return sorted(block, key=lambda pair: (find(pair.low_id), pair.low_id, pair.high_id))
+    low, high = images.T
+    close = near >= _CLOSE
+    links = Links(low[close], high[close], np.zeros(np.count_nonzero(close), np.uint8))
+    return np.lexsort((high, low, pools_of(links, count)[low]))
 
 
 class _CopyLinks:

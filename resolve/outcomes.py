@@ -28,7 +28,7 @@ UNREAD = "known by size and MD5: to be read before anything is done"
 _SINCE = "indexed since this was resolved"
 # Why an image stays that is neither a keeper nor deleted, as `Kept` has it.
 _NO_COPIES, _LINKED = 1, 2
-WHY_ALONE = {
+_WHY_ALONE = {
     _NO_COPIES: ("no_copies", "no copies found"),
     _LINKED: ("not_covered", "like others, but none may stand for it"),
 }
@@ -91,20 +91,20 @@ def evidence(reason: str, entry: BlobEntry, kept: BlobEntry) -> str:
 
 
 class Outcomes:
-    """Every blob's outcome, for one resolution of one catalog.
-
-    Attributes:
-        alone: for each image id why its blob stays, a place in `WHY_ALONE`, where nothing else has
-            to be looked at: most images have one blob, are in no group and nobody's concern. Else
-            0.
-    """
+    """Every blob's outcome, for one resolution of one catalog."""
 
     def __init__(self, resolution: Resolution, catalog: CatalogView) -> None:
         self._resolution = resolution
         self._catalog = catalog
         self._plans: OrderedDict[int, BlobPlan | None] = OrderedDict()
         self._members: OrderedDict[int, dict[int, Member]] = OrderedDict()
-        self.alone = self._images_alone()
+        self._is_alone = self._images_alone()
+
+    def why_alone(self, image_id: int) -> tuple[str, str] | None:
+        """Why the only blob of an image stays, as `Kept` has it, where nothing else has to be
+        looked at: most images are in no group and nobody's concern. None for others."""
+        place = self._is_alone[image_id] if image_id < len(self._is_alone) else 0
+        return _WHY_ALONE[place] if place else None
 
     def of_listed(self, entry: BlobEntry) -> Outcome | ReferenceKeeper | None:
         """What becomes of a blob that either index lists; None for one that only the reference
@@ -114,8 +114,6 @@ class Outcomes:
             return ReferenceKeeper(entry, self.group_id(entry.image_id)) if is_keeper else None
         if entry.status is BlobStatus.UNREADABLE:
             return Unreadable(entry)
-        if entry.image_id < len(self.alone) and self.alone[entry.image_id]:
-            return Kept(entry, "", False, *WHY_ALONE[self.alone[entry.image_id]])
         return self.of(entry)
 
     def of(self, entry: BlobEntry) -> Kept | Deleted:
@@ -212,10 +210,11 @@ class Outcomes:
         if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
             return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
-            return Kept(entry, "", False, *WHY_ALONE[_LINKED])
-        return Kept(entry, "", False, *WHY_ALONE[_NO_COPIES])
+            return Kept(entry, "", False, *_WHY_ALONE[_LINKED])
+        return Kept(entry, "", False, *_WHY_ALONE[_NO_COPIES])
 
     def _images_alone(self) -> bytes:
+        """For each image id a place in `_WHY_ALONE`, or 0."""
         resolution, census = self._resolution, self._resolution.census
         size = len(resolution.group_of)
         is_alone = (resolution.group_of == 0) & (resolution.keeper_of == 0)
@@ -229,6 +228,8 @@ class Outcomes:
         )
         for ids in others:
             is_alone &= ~flags_of(ids, size)
+        # That of blobs without an image.
+        is_alone[0] = False
         linked = resolution.was_linked
         return np.where(is_alone, np.where(linked, _LINKED, _NO_COPIES), 0).astype("u1").tobytes()
 

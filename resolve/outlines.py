@@ -39,6 +39,12 @@ class Outlines:
             self._read(image_id)
         return self._kinds[image_id] == _RAW
 
+    def tie_break(self, image_id: int) -> int:
+        """The first 64 bits of its digest. Raises KeyError when there is no such image."""
+        if image_id >= len(self._kinds) or not self._kinds[image_id]:
+            self._read(image_id)
+        return int(self._digests[image_id])
+
     def sizes(self, ids: I64) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
         """The logarithm of the pixels that carry detail, in steps, and what breaks ties.
 

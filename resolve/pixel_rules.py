@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-# Of a few numbers numpy's takes ten times as long.
+import math
+from collections.abc import Iterable, Sequence
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-
-from resolve.contest import Contest
-from resolve.rule import F64, Places, Rule, others, size_words, sizes_words
+from resolve.contest import Contest, Scores
+from resolve.rule import Places, Rule, others, size_words, sizes_words
 from storage.records import ImageRecord
 
 # 10 % of the pixels: crops of a few rows and rounding of resizes are no difference in resolution.
-_SAME_RESOLUTION = float(-np.log(0.9))
+_SAME_RESOLUTION = -math.log(0.9)
 _NO_TEXTURE_BANDWIDTH = 0.02
 # Noise and the edges of JPEG's blocks are signal up to the Nyquist frequency to a measure of
 # bandwidth: at quality 60 and below, a soft picture measured as sharp to the last pixel.
@@ -33,64 +31,73 @@ _GREY_BELOW = 0.15
 _COLOUR_FROM = 6.0
 
 
-def _frame(contest: Contest, places: Places) -> F64:
-    return -contest.missing_share[places]
+def _frame(contest: Contest, places: Places) -> Scores:
+    return [-contest.missing_share[n] for n in places]
 
 
 def _frame_words(contest: Contest, winner: int, losers: Places) -> str:
-    missing = float(contest.missing_share[losers].max())
+    missing = max(contest.missing_share[n] for n in losers)
     return f"shows the whole frame; {others(contest, losers)} up to {100 * missing:.0f} % less"
 
 
-def _clean(contest: Contest, places: Places) -> F64:
-    return -contest.added[places]
+def _clean(contest: Contest, places: Places) -> Scores:
+    return [-contest.added[n] for n in places]
 
 
 def _clean_words(contest: Contest, winner: int, losers: Places) -> str:
-    found = [
-        word
-        for name, word in (
-            ("overlay_on_a", "text or a mark on it"),
-            ("border_on_a", "a border"),
-        )
-        if contest.worst_measured(name)[losers].max() > contest.worst_measured(name)[winner] + 0.003
-    ]
+    found = []
+    for name, word in (("overlay_on_a", "text or a mark on it"), ("border_on_a", "a border")):
+        measured = contest.worst_measured(name)
+        if max(measured[n] for n in losers) > measured[winner] + 0.003:
+            found.append(word)
     has = "has" if len(losers) == 1 else "have"
     return f"clean; {others(contest, losers)} {has} {' or '.join(found) or 'something added'}"
 
 
-def _detail(contest: Contest, places: Places) -> F64:
-    return contest.once("detail", _detail_of_all)[places]
+def _detail(contest: Contest, places: Places) -> Scores:
+    of_all = contest.once("detail", _detail_of_all)
+    return [of_all[n] for n in places]
 
 
-def _detail_of_all(contest: Contest) -> F64:
+def _detail_of_all(contest: Contest) -> Scores:
     """Logarithm of the pixels that carry detail: an enlarged copy has no more than its source."""
-    bandwidth = np.array([_linear_detail(record) for record in contest.records])
-    noise = contest.quality("noise")
-    quality = contest.quality("jpeg_quality")
-    misleading = (
-        (noise > _NOISIER * median(noise.tolist()) + _NOISE_FLOOR)
-        | ((quality > 0) & (quality < _COARSE_JPEG))
-        | (contest.quality("blockiness") > _STRONG_GRID)
-    )
-    size = np.array([np.sqrt(record.width * record.height) for record in contest.records])
-    detail = size * bandwidth
-    if misleading.any() and not misleading.all():
+    pixels = contest.pixels
+    size = [math.sqrt(count) for count in pixels]
+    detail = [
+        length * _linear_detail(record)
+        for length, record in zip(size, contest.records, strict=True)
+    ]
+    misled = _misleading(contest)
+    if any(misled) and not all(misled):
         # They cannot win by it; nor do they lose by it, for an original may well be the grainiest.
-        detail[misleading] = np.minimum(detail[misleading], np.max(detail[~misleading]))
-    pixels = np.array([record.width * record.height for record in contest.records])
-    for n in np.argsort(pixels, kind="stable"):
+        most = max(found for found, is_misled in zip(detail, misled, strict=True) if not is_misled)
+        detail = [
+            min(found, most) if is_misled else found
+            for found, is_misled in zip(detail, misled, strict=True)
+        ]
+    for n in sorted(range(len(contest)), key=pixels.__getitem__):
         # What is no softer than a smaller one on the pixels has all its detail, whatever the
         # spectrum says.
-        smaller = [m for m in contest.is_no_softer(int(n)) if pixels[m] <= pixels[n]]
-        if smaller:
-            detail[n] = max(detail[n], float(detail[smaller].max()))
+        smaller = (detail[m] for m in contest.is_no_softer(n) if pixels[m] <= pixels[n])
+        detail[n] = max((detail[n], *smaller))
     for n, sources in _enlarged_from(contest).items():
         # What each pixel of a source shows is spread over several; how many pixels a source has
         # says nothing, for there may be a screen around it.
         finest = max(detail[m] / size[m] / factor for m, factor in sources.items())
         detail[n] = min(detail[n], size[n] * finest)
-    return np.asarray(2.0 * np.log(np.maximum(1.0, detail)))
+    return [2.0 * math.log(max(1.0, found)) for found in detail]
+
+
+def _misleading(contest: Contest) -> list[bool]:
+    """For each candidate whether noise or the grid of JPEG may have passed for detail."""
+    noise = contest.quality("noise")
+    noisy = _NOISIER * median(noise) + _NOISE_FLOOR
+    return [
+        level > noisy or 0 < quality < _COARSE_JPEG or grid > _STRONG_GRID
+        for level, quality, grid in zip(
+            noise, contest.quality("jpeg_quality"), contest.quality("blockiness"), strict=True
+        )
+    ]
 
 
 def _enlarged_from(contest: Contest) -> dict[int, dict[int, float]]:
@@ -99,7 +106,7 @@ def _enlarged_from(contest: Contest) -> dict[int, dict[int, float]]:
     return {
         n: sources
         for n, sources in contest.made_from.items()
-        if int(at_its_scale[[*sources]].max()) >= int(at_its_scale[n])
+        if max(at_its_scale[m] for m in sources) >= at_its_scale[n]
     }
 
 
@@ -114,131 +121,133 @@ def _linear_detail(record: ImageRecord) -> float:
 
 
 def _detail_words(contest: Contest, winner: int, losers: Places) -> str:
-    pixels = np.array([record.width * record.height for record in contest.records])
-    if pixels[losers].max() > 0.95 * pixels[winner]:
-        larger = losers[np.argmax(pixels[losers])]
+    pixels = contest.pixels
+    larger = max(losers, key=pixels.__getitem__)
+    if pixels[larger] > 0.95 * pixels[winner]:
         return (
-            f"most detail: {size_words(contest, winner)}; {size_words(contest, int(larger))} "
+            f"most detail: {size_words(contest, winner)}; {size_words(contest, larger)} "
             f"{'was enlarged' if pixels[larger] > 1.1 * pixels[winner] else 'is softer'}"
         )
     sizes = sizes_words(contest, losers)
     return f"largest: {size_words(contest, winner)}, {others(contest, losers)} {sizes}"
 
 
-def _native(contest: Contest, places: Places) -> F64:
-    return contest.once("native", _native_of_all)[places]
+def _native(contest: Contest, places: Places) -> Scores:
+    of_all = contest.once("native", _native_of_all)
+    return [of_all[n] for n in places]
 
 
-def _native_of_all(contest: Contest) -> F64:
+def _native_of_all(contest: Contest) -> Scores:
     """0 for pictures that are enlarged copies of another of the same detail, else 1.
 
     Of two sizes with the same detail the larger was enlarged if the smaller is sharp to its last
     pixel, or if the larger is smoother by far. If the smaller is soft too, it was made by reducing
     a soft original.
     """
-    everyone = np.arange(len(contest))
-    detail = _detail(contest, everyone)
-    pixels = np.array([record.width * record.height for record in contest.records])
-    finest = np.array([_linear_detail(record) for record in contest.records])
-    source = finest >= _SHARP_TO_THE_PIXEL
-    at_its_scale = contest.at_its_scale
-    enlarged = np.array(
-        [
-            finest[n] < _SOFT
-            and _has_source(
-                source
-                & (pixels[n] > _ENLARGED * pixels)
-                & (np.abs(detail[n] - detail) <= _SAME_RESOLUTION),
-                at_its_scale,
-                int(n),
-            )
-            for n in everyone
-        ]
-    )
-    enlarged[list(_enlarged_from(contest))] = True
-    return np.where(enlarged, 0.0, 1.0)
+    everyone = range(len(contest))
+    detail, pixels = _detail(contest, everyone), contest.pixels
+    finest = [_linear_detail(record) for record in contest.records]
+    sharp = [m for m in everyone if finest[m] >= _SHARP_TO_THE_PIXEL]
+    enlarged = {
+        n
+        for n in everyone
+        if finest[n] < _SOFT
+        and _has_source(
+            (
+                m
+                for m in sharp
+                if pixels[n] > _ENLARGED * pixels[m]
+                and abs(detail[n] - detail[m]) <= _SAME_RESOLUTION
+            ),
+            contest.at_its_scale,
+            n,
+        )
+    }
+    enlarged.update(_enlarged_from(contest))
+    return [0.0 if n in enlarged else 1.0 for n in everyone]
 
 
-def _has_source(sources: NDArray[np.bool_], at_its_scale: NDArray[np.int64], place: int) -> bool:
+def _has_source(sources: Iterable[int], at_its_scale: Sequence[int], place: int) -> bool:
     """True when more show things as large as one of the sources than as the one in doubt.
 
     Nobody enlarges a picture and makes all the other copies, and crops, of that.
     """
-    return bool(sources.any()) and int(at_its_scale[sources].max()) >= int(at_its_scale[place])
+    return any(at_its_scale[source] >= at_its_scale[place] for source in sources)
 
 
 def _native_words(contest: Contest, winner: int, losers: Places) -> str:
-    pixels = [contest.records[n].width * contest.records[n].height for n in losers]
-    larger = int(losers[int(np.argmax(pixels))])
+    larger = max(losers, key=contest.pixels.__getitem__)
     return (
         f"not enlarged: {size_words(contest, winner)}; {size_words(contest, larger)} shows no more"
     )
 
 
-def _pixels(contest: Contest, places: Places) -> F64:
-    return np.log([max(1, contest.records[n].width * contest.records[n].height) for n in places])
+def _pixels(contest: Contest, places: Places) -> Scores:
+    return [math.log(max(1, contest.pixels[n])) for n in places]
 
 
-def _colour(contest: Contest, places: Places) -> F64:
+def _colour(contest: Contest, places: Places) -> Scores:
     values = contest.quality("colourfulness")
-    most = float(values.max())
+    most = max(values)
     if most < _COLOUR_FROM:
-        return np.zeros(len(places))
-    return np.asarray(values > _GREY_BELOW * most, dtype=np.float64)[places]
+        return [0.0] * len(places)
+    return [float(values[n] > _GREY_BELOW * most) for n in places]
 
 
 def _colour_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"in colour; {others(contest, losers)} {'is' if len(losers) == 1 else 'are'} grey"
 
 
-def _proportions(contest: Contest, places: Places) -> F64:
-    return contest.same_proportions[places]
+def _proportions(contest: Contest, places: Places) -> Scores:
+    return [contest.same_proportions[n] for n in places]
 
 
 def _proportions_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"the proportions that most have; {others(contest, losers)} stretched"
 
 
-def _orientation(contest: Contest, places: Places) -> F64:
-    return contest.same_orientation[places]
+def _orientation(contest: Contest, places: Places) -> Scores:
+    return [contest.same_orientation[n] for n in places]
 
 
 def _orientation_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"the way round that most are; {others(contest, losers)} turned or mirrored"
 
 
-def _tone(contest: Contest, places: Places) -> F64:
-    return -contest.tone_distance[places]
+def _tone(contest: Contest, places: Places) -> Scores:
+    return [-contest.tone_distance[n] for n in places]
 
 
 def _tone_words(contest: Contest, winner: int, losers: Places) -> str:
     return "brightness and colour nearest to all the others"
 
 
-def _untouched_tone(contest: Contest, places: Places) -> F64:
-    return -(contest.quality("histogram_gaps") + contest.quality("clipped"))[places]
+def _untouched_tone(contest: Contest, places: Places) -> Scores:
+    gaps, clipped = contest.quality("histogram_gaps"), contest.quality("clipped")
+    return [-(gaps[n] + clipped[n]) for n in places]
 
 
 def _untouched_tone_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"full range of tones; {others(contest, losers)} stretched or clipped"
 
 
-def _typical_detail(contest: Contest, places: Places) -> F64:
+def _typical_detail(contest: Contest, places: Places) -> Scores:
     """How near noise and sharpness are to the middle of those in the running.
 
     Noise, blur and sharpening each move one copy away from what the others have in common.
     """
     if len(places) < 3:
-        return np.full(len(places), np.nan)
-    noise = np.log(1.0 + contest.quality("noise")[places])
-    sharpness = 0.5 * np.log(1.0 + contest.quality("sharpness")[places])
-    away = np.maximum(
-        np.abs(noise - median(noise.tolist())), np.abs(sharpness - median(sharpness.tolist()))
-    )
-    return np.asarray(-away)
+        return [math.nan] * len(places)
+    noise = [math.log(1.0 + contest.quality("noise")[n]) for n in places]
+    sharpness = [0.5 * math.log(1.0 + contest.quality("sharpness")[n]) for n in places]
+    middle_noise, middle_sharpness = median(noise), median(sharpness)
+    return [
+        -max(abs(grain - middle_noise), abs(edges - middle_sharpness))
+        for grain, edges in zip(noise, sharpness, strict=True)
+    ]
 
 
-def _added_grain(contest: Contest, places: Places) -> F64:
+def _added_grain(contest: Contest, places: Places) -> Scores:
     """How far the noise is above that which several of the others have in common.
 
     Those that lost before count too: a turned copy has the grain of the original nevertheless.
@@ -247,36 +256,34 @@ def _added_grain(contest: Contest, places: Places) -> F64:
     Coarse compression takes grain away: its level is no witness. Where three agree all the same,
     it was not compression that made them equal.
     """
-    pixels = np.array([record.width * record.height for record in contest.records])
-    peers = np.flatnonzero(pixels > _SAME_SIZE * float(pixels[places].max()))
-    noise = np.log(_LEAST_NOISE + contest.quality("noise"))
-    quality = contest.quality("jpeg_quality")
-    is_fine = (quality == 0) | (quality >= _FINE_JPEG)
-    keeps_grain = (contest.quality("blockiness") < _WEAK_GRID) & is_fine
-    is_fair = (quality == 0) | (quality >= _COARSE_JPEG)
-    # The copy's grain is all its own: nothing was added between the two.
-    has_twin = np.asarray(contest.lossless_twins.any(axis=1))
-    excess = np.zeros(len(contest))
+    least = _SAME_SIZE * max(contest.pixels[n] for n in places)
+    peers = [n for n, pixels in enumerate(contest.pixels) if pixels > least]
+    noise = [math.log(_LEAST_NOISE + level) for level in contest.quality("noise")]
+    quality, grid = contest.quality("jpeg_quality"), contest.quality("blockiness")
+    fair = [n for n in peers if quality[n] == 0 or quality[n] >= _COARSE_JPEG]
+    fine = [n for n in fair if quality[n] == 0 or quality[n] >= _FINE_JPEG]
+    keeps_grain = [n for n in fine if grid[n] < _WEAK_GRID]
+    excess = dict.fromkeys(places, 0.0)
     for n in peers:
-        if has_twin[n]:
+        # The copy's grain is all its own: nothing was added between the two.
+        if n not in excess or contest.lossless_twins[n]:
             continue
-        rest = peers[peers != n]
         shared = max(
-            _highest_shared(noise[rest[keeps_grain[rest]]], 2, _SAME_GRAIN),
-            _highest_shared(noise[rest[is_fair[rest]]], 3, _NEARLY_SAME_GRAIN),
+            _highest_shared([noise[m] for m in keeps_grain if m != n], 2, _SAME_GRAIN),
+            _highest_shared([noise[m] for m in fair if m != n], 3, _NEARLY_SAME_GRAIN),
         )
-        if np.isfinite(shared):
-            excess[n] = max(0.0, float(noise[n]) - shared)
-    return np.asarray(-excess[places])
+        if shared > -math.inf:
+            excess[n] = max(0.0, noise[n] - shared)
+    return [-excess[n] for n in places]
 
 
-def _highest_shared(levels: F64, count: int, within: float) -> float:
+def _highest_shared(levels: list[float], count: int, within: float) -> float:
     """The highest level that so many share, but for `within`; -inf where they do not."""
-    levels = np.sort(levels)[::-1]
-    if len(levels) < count:
-        return float("-inf")
-    spread = levels[: len(levels) - count + 1] - levels[count - 1 :]
-    return float(levels[: len(spread)][spread <= within].max(initial=-np.inf))
+    levels = sorted(levels, reverse=True)
+    for highest, lowest in zip(levels, levels[count - 1 :], strict=False):
+        if highest - lowest <= within:
+            return highest
+    return -math.inf
 
 
 def _added_grain_words(contest: Contest, winner: int, losers: Places) -> str:
@@ -287,16 +294,16 @@ def _typical_detail_words(contest: Contest, winner: int, losers: Places) -> str:
     return f"grain and sharpness as in most; {others(contest, losers)} blurred, sharpened or noisy"
 
 
-def _low_noise(contest: Contest, places: Places) -> F64:
-    return -np.log(1.0 + contest.quality("noise")[places])
+def _low_noise(contest: Contest, places: Places) -> Scores:
+    return [-math.log(1.0 + contest.quality("noise")[n]) for n in places]
 
 
 def _low_noise_words(contest: Contest, winner: int, losers: Places) -> str:
     return "least noise"
 
 
-def _sharpness(contest: Contest, places: Places) -> F64:
-    return np.log(1.0 + contest.quality("sharpness")[places])
+def _sharpness(contest: Contest, places: Places) -> Scores:
+    return [math.log(1.0 + contest.quality("sharpness")[n]) for n in places]
 
 
 def _sharpness_words(contest: Contest, winner: int, losers: Places) -> str:

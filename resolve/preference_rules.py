@@ -6,15 +6,14 @@ the whole picture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from resolve.blobs import SAME_AGE_SECONDS
-from resolve.contest import Contest
+from resolve.contest import Contest, Scores
 from resolve.keeper_candidates import Candidate
 from resolve.preferences import Preference, PreferenceKind, normalised_format
-from resolve.rule import F64, Places, Rule
+from resolve.rule import Places, Rule
 
 _SAME_SIZE = 0.1
 
@@ -39,7 +38,7 @@ def preference_rules(prefer: Sequence[Preference]) -> tuple[Rule, ...]:
 def _yes_or_no(name: str, holds: Callable[[Candidate], bool], words: str) -> Rule:
     return Rule(
         name,
-        lambda contest, places: np.array([float(holds(contest.candidates[n])) for n in places]),
+        lambda contest, places: [float(holds(contest.candidates[n])) for n in places],
         0.5,
         lambda contest, winner, losers: words,
     )
@@ -62,8 +61,8 @@ def _of_format(wish: Preference) -> Rule:
 
 
 def _largest(wish: Preference) -> Rule:
-    def scores(contest: Contest, places: Places) -> F64:
-        return np.log([contest.records[n].width * contest.records[n].height for n in places])
+    def scores(contest: Contest, places: Places) -> Scores:
+        return [math.log(max(1, contest.pixels[n])) for n in places]
 
     def words(contest: Contest, winner: int, losers: Places) -> str:
         record = contest.records[winner]
@@ -73,8 +72,8 @@ def _largest(wish: Preference) -> Rule:
 
 
 def _smallest(wish: Preference) -> Rule:
-    def scores(contest: Contest, places: Places) -> F64:
-        return -np.log([max(1, contest.records[n].byte_size) for n in places])
+    def scores(contest: Contest, places: Places) -> Scores:
+        return [-math.log(max(1, contest.records[n].byte_size)) for n in places]
 
     def words(contest: Contest, winner: int, losers: Places) -> str:
         return f"smallest file: {contest.records[winner].byte_size:,} bytes, as you prefer"
@@ -85,9 +84,9 @@ def _smallest(wish: Preference) -> Rule:
 def _by_age(wish: Preference) -> Rule:
     sign = 1.0 if wish.kind is PreferenceKind.NEWEST else -1.0
 
-    def scores(contest: Contest, places: Places) -> F64:
-        seconds = np.array([contest.candidates[n].files.last_modified for n in places])
-        return sign * seconds / SAME_AGE_SECONDS
+    def scores(contest: Contest, places: Places) -> Scores:
+        seconds = [contest.candidates[n].files.last_modified for n in places]
+        return [sign * at / SAME_AGE_SECONDS for at in seconds]
 
     return Rule(
         str(wish), scores, 1.0, lambda contest, winner, losers: f"{wish.kind} file, as you prefer"

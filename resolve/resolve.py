@@ -32,7 +32,7 @@ from resolve.groups import (
 )
 from resolve.keeper import KeeperRules
 from resolve.keeper_candidates import CatalogCandidates
-from resolve.needed_pairs import Ahead, needed_pairs
+from resolve.needed_pairs import Ahead, Verified, needed_pairs
 from resolve.outlines import Outlines
 from resolve.preferences import Prefixes
 from resolve.raw_pairs import RawPairs, Shots
@@ -121,21 +121,22 @@ def resolve(
     listener = listener or _NoListener()
     started = time.monotonic()
     last_id = catalog.last_image_id
-    census = BlobCensus(catalog.blobs(), last_id, Prefixes(options.protect))
+    census = BlobCensus(catalog.blob_columns(), last_id, Prefixes(options.protect))
     _require_matches(options.protect, census)
     constraints = _constraints(catalog, census, options.decisions)
     decided = options.decisions.kept_ids(catalog)
     images = CatalogCandidates(catalog, census, options.preferences, decided)
     judge = KeeperRules(images, options.preferences)
 
+    outlines = Outlines(catalog.outline, last_id)
+
     def stays_of(pool: Links) -> int | None:
-        ids, part = _ordered(pool, images, judge)
+        ids, part = _ordered(pool, outlines, judge)
         return likely_keeper(ids, part, verdicts, judge, constraints)
 
-    outlines = Outlines(catalog.outline, last_id)
     linked = _Linking(constraints, outlines, listener, earlier)
     needed = needed_pairs(linked.undecided(candidates), ahead, verdicts, outlines, stays_of)
-    new_links = linked.links(needed, verdicts)
+    new_links = linked.links(needed)
     verified = time.monotonic()
     changes = Changes.since(earlier, new_links, census, constraints)
     links = changes.links
@@ -145,7 +146,7 @@ def resolve(
     was_linked[links.high] = True
     done = 0
     parts = pools(changes.open_links, last_id)
-    while together := [_ordered(part, images, judge) for part in islice(parts, _POOLS_TOGETHER)]:
+    while together := [_ordered(part, outlines, judge) for part in islice(parts, _POOLS_TOGETHER)]:
         for _ in ahead(
             CandidatePair(min(pair), max(pair), 64, {})
             for ids, part in together
@@ -192,13 +193,10 @@ def resolve(
     )
 
 
-def _ordered(part: Links, images: CatalogCandidates, judge: KeeperRules) -> tuple[list[int], Links]:
+def _ordered(part: Links, outlines: Outlines, judge: KeeperRules) -> tuple[list[int], Links]:
     """The images of a pool, the likely keepers first where there are many, and its links."""
     # The order must not depend on ids: they differ when the same pictures are indexed anew.
-    ids = sorted(
-        set(part.low.tolist()) | set(part.high.tolist()),
-        key=lambda image_id: images.candidate(image_id).record.digest,
-    )
+    ids = sorted({*part.low.tolist(), *part.high.tolist()}, key=outlines.tie_break)
     return judge.best_first(ids), part
 
 
@@ -240,11 +238,10 @@ class _Linking:
             else:
                 yield pair
 
-    def links(self, pairs: Iterable[CandidatePair], verdicts: VerdictSource) -> Links:
-        """The links of these pairs, all of which are verified."""
+    def links(self, pairs: Iterable[Verified]) -> Links:
+        """The links of these pairs."""
         low, high, covering = array("q"), array("q"), array("B")
-        for pair in pairs:
-            verdict = verdicts.verdict(pair.low_id, pair.high_id)
+        for pair, verdict in pairs:
             self.relations[verdict.relation.value] += 1
             self.pairs += 1
             if verdict.is_copy:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from resolve.contest import Contest, Scores
 
-from resolve.contest import Contest
-
-F64 = NDArray[np.float64]
-Places = NDArray[np.intp]
+Places = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +16,14 @@ class Rule:
 
     Attributes:
         name: for logs and for reordering.
-        scores: of the candidates at these places, float64 (n,), higher is better; NaN is unknown.
-            It may look at the whole contest, but ranks these.
+        scores: of the candidates at these places. It may look at the whole contest, but ranks
+            these.
         slack: a candidate this much below the best is still as good.
         words: why the winner at that place beat the losers, in a photographer's words.
     """
 
     name: str
-    scores: Callable[[Contest, Places], F64]
+    scores: Callable[[Contest, Places], Scores]
     slack: float
     words: Callable[[Contest, int, Places], str]
 
@@ -50,8 +46,8 @@ def size_words(contest: Contest, place: int) -> str:
 
 
 def sizes_words(contest: Contest, losers: Places) -> str:
-    ordered = sorted(losers, key=lambda n: contest.records[n].width * contest.records[n].height)
-    low, high = size_words(contest, int(ordered[0])), size_words(contest, int(ordered[-1]))
+    ordered = sorted(losers, key=contest.pixels.__getitem__)
+    low, high = size_words(contest, ordered[0]), size_words(contest, ordered[-1])
     return low if low == high else f"{low} to {high}"
 
 

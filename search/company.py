@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from search.candidates import CandidatePair
+from search.candidates import CandidateColumns
 from search.hash_index import NOT_PROPOSED
-from search.hits import I64
+from search.hits import I64, Flags
 from search.options import SearchOptions
 from search.pair_spool import Proposals
 from storage.records import F32
@@ -69,23 +69,21 @@ class Company:
         """By model and image id: what is known now, float32."""
         return self._nearest
 
-    def is_worth_it(self, pair: CandidatePair) -> bool:
-        """False when the pair is weaker than what its images have elsewhere."""
-        if max(pair.low_id, pair.high_id) >= self._size:
-            # Of a reference index, whose images were not searched for.
-            return True
-        if pair.hamming != NOT_PROPOSED:
-            return (
-                bool(pair.similarity)
-                or pair.hamming <= self._alone
-                or not any(self._are_embedded(pair, nearest) for nearest in self._nearest.values())
-            )
-        return any(
-            similarity + self._behind
-            >= min(self._nearest[model][pair.low_id], self._nearest[model][pair.high_id])
-            for model, similarity in pair.similarity.items()
-        )
-
-    def _are_embedded(self, pair: CandidatePair, nearest: F32) -> bool:
-        """True when this model knows both, and so has found them unlike."""
-        return not (np.isnan(nearest[pair.low_id]) or np.isnan(nearest[pair.high_id]))
+    def are_worth_it(self, pairs: CandidateColumns) -> Flags:
+        """bool (n,): False for a pair that is weaker than what its images have elsewhere."""
+        # Of a reference index, whose images were not searched for.
+        are_beyond = np.maximum(pairs.low_ids, pairs.high_ids) >= self._size
+        low, high = (np.where(are_beyond, 0, ids) for ids in (pairs.low_ids, pairs.high_ids))
+        by_hash = pairs.hamming != NOT_PROPOSED
+        alone = by_hash & (pairs.hamming > self._alone)
+        worth_it = by_hash.copy()
+        for nearest, similarity in zip(self._nearest.values(), pairs.similarity, strict=True):
+            one, other = nearest[low], nearest[high]
+            # A model that knows both has found them unlike, where it does not propose them.
+            worth_it[alone & ~np.isnan(one) & ~np.isnan(other)] = False
+            bar = np.where(other < one, other, one)
+            with np.errstate(invalid="ignore"):
+                likely = (similarity.astype(np.float64) + self._behind).astype(np.float32) >= bar
+            worth_it |= likely & ~by_hash
+        worth_it |= by_hash & ~np.isnan(pairs.similarity).all(axis=0)
+        return np.asarray(worth_it | are_beyond)

@@ -45,7 +45,14 @@ class HashIndex:
         """
         words = hash256.reshape(-1, 32).view(">u8")
         keys = hash64.reshape(-1, 8).view(">u8").ravel()
-        order = np.lexsort((ids, words[:, 3], words[:, 2], words[:, 1], words[:, 0], keys))
+        order = np.argsort(keys)
+        # Few hashes are equal: all six keys are compared for those only.
+        is_tied = np.zeros(len(ids), bool)
+        is_tied[1:] = keys[order[1:]] == keys[order[:-1]]
+        is_tied[:-1] |= is_tied[1:]
+        tied = order[is_tied]
+        columns = (ids, *words.T[::-1], keys)
+        order[is_tied] = tied[np.lexsort([column[tied] for column in columns])]
         self.image_ids = ids
         self._place = np.empty(len(ids), np.int64)
         self._place[order] = np.arange(len(ids))

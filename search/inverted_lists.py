@@ -67,8 +67,8 @@ class InvertedLists:
         # They are few: an index with many of them is made anew.
         self._gone: I64 = np.empty(0, np.int64)
         if present is not None:
-            every = [ids[~are_in(ids, present)] for ids in map(self._ids, range(self._ivf.nlist))]
-            self._gone = np.sort(np.concatenate([self._gone, *every]))
+            every = np.sort(np.concatenate([*map(self._ids, range(self._ivf.nlist)), self._gone]))
+            self._gone = every[~are_in(every, present)]
         self._decoded: dict[int, tuple[I64, F32]] = {}
         self._are_kept = self._ivf.ntotal <= _VECTORS_IN_MEMORY
 

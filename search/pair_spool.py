@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from search.candidates import CandidatePair
+from search.candidates import CandidateColumns
 from search.evidence import HASH_SOURCE
 from search.hash_index import NOT_PROPOSED
 from search.hits import I64
@@ -26,8 +26,6 @@ from storage.records import F32
 
 PROPOSAL = np.dtype([("low", "<i8"), ("high", "<i8"), ("source", "u1"), ("value", "<f4")])
 _STRETCHES = 64
-# Rows that are Python's own numbers at a time: ten times as large.
-_ROWS_AT_ONCE = 65_536
 
 # Of `PROPOSAL`: a pair of ids, the source of the evidence on it (`search.evidence`), its value.
 Proposals = NDArray[np.void]
@@ -89,18 +87,22 @@ class PairSpool:
         if self._held_count > self._spill_after:
             self._spill()
 
-    def pairs(self, models: Sequence[str]) -> Iterator[CandidatePair]:
-        """Every pair once, with the best of each kind of evidence, low id first, then high id."""
+    def pairs(self, models: int) -> Iterator[CandidateColumns]:
+        """Every pair once, with the best of each kind of evidence, low id first, then high id.
+
+        Args:
+            models: how many there are, the sources of evidence after the first.
+        """
         if not self._files:
             held, self._held = self._held, []
-            yield from _merged(held, models)
+            yield _merged(held, models)
             return
         self._spill()
         for file in self._files:
             with storage_faults(self._where):
                 file.seek(0)
                 stretch = np.frombuffer(file.read(), PROPOSAL)
-            yield from _merged([stretch], models)
+            yield _merged([stretch], models)
 
     @property
     def _where(self) -> Path:
@@ -126,31 +128,21 @@ class PairSpool:
         return self._stack.enter_context(file)
 
 
-def _merged(parts: Sequence[Proposals], models: Sequence[str]) -> Iterator[CandidatePair]:
-    if not parts:
-        return
-    rows = np.concatenate(parts)
+def _merged(parts: Sequence[Proposals], models: int) -> CandidateColumns:
+    rows = np.concatenate([np.empty(0, PROPOSAL), *parts])
     badness = np.where(rows["source"] == HASH_SOURCE, rows["value"], -rows["value"])
     rows = rows[np.lexsort((badness, rows["source"], rows["high"], rows["low"]))]
-    key = rows[["low", "high", "source"]]
-    is_first = np.ones(len(rows), bool)
-    is_first[1:] = key[1:] != key[:-1]
-    rows = rows[is_first]
-    pair: tuple[int, int] | None = None
-    hamming, similarity = NOT_PROPOSED, dict[str, float]()
-    for low, high, source, value in _one_by_one(rows):
-        if pair != (low, high):
-            if pair is not None:
-                yield CandidatePair(*pair, hamming, similarity)
-            pair, hamming, similarity = (low, high), NOT_PROPOSED, {}
-        if source == HASH_SOURCE:
-            hamming = int(value)
-        else:
-            similarity[models[source - 1]] = value
-    if pair is not None:
-        yield CandidatePair(*pair, hamming, similarity)
-
-
-def _one_by_one(rows: Proposals) -> Iterator[tuple[int, int, int, float]]:
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        yield from rows[start : start + _ROWS_AT_ONCE].tolist()
+    low, high, source = rows["low"], rows["high"], rows["source"]
+    is_pair = np.ones(len(rows), bool)
+    is_pair[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    is_best = is_pair.copy()
+    is_best[1:] |= source[1:] != source[:-1]
+    pair = np.cumsum(is_pair) - 1
+    count = int(is_pair.sum())
+    by_hash = is_best & (source == HASH_SOURCE)
+    hamming = np.full(count, NOT_PROPOSED, np.int64)
+    hamming[pair[by_hash]] = rows["value"][by_hash]
+    similarity = np.full((models, count), np.nan, np.float32)
+    by_model = is_best & (source != HASH_SOURCE)
+    similarity[source[by_model] - 1, pair[by_model]] = rows["value"][by_model]
+    return CandidateColumns(low[is_pair], high[is_pair], hamming, similarity)

@@ -118,9 +118,11 @@ def candidate_pairs(
         counts.seconds = time.monotonic() - started
         last_id = int(ids[-1]) if len(ids) else 0
         counts.searched = Searched(last_id, company.nearest)
-        for pair in filter(company.is_worth_it, spool.pairs(list(indexes.embeddings))):
-            counts.pairs += 1
-            yield pair
+        models = list(indexes.embeddings)
+        for proposed in spool.pairs(len(models)):
+            for pair in proposed.where(company.are_worth_it(proposed)).pairs(models):
+                counts.pairs += 1
+                yield pair
 
 
 def _findings(joined: Joined, wanted: I64, workers: JoinPool | None) -> Iterator[Findings]:

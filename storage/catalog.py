@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.blob_columns import BlobColumns
 from storage.catalog_listings import CatalogListings
 from storage.codec import (
     blob_key,
@@ -139,6 +140,17 @@ class Catalog(CatalogListings):
             for entry in entries:
                 if source is None or entry.source == source:
                     yield entry
+
+    def blob_columns(self) -> Iterator[BlobColumns]:
+        """What is asked of every blob, of all blobs, in the order of `blobs`."""
+        for rows in scan(self._environment, self._path, self._db.blobs, rows=_ROWS):
+            with storage_faults(self._path):
+                columns = BlobColumns.of_rows(rows, self._entry)
+            yield columns
+
+    def _entry(self, key: bytes, value: bytes) -> BlobEntry:
+        with storage_faults(self._path):
+            return decode_entry(key, value)
 
     def blobs_of(self, image_id: int) -> list[BlobEntry]:
         """The blobs whose content is this image, in the order of `blobs`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from storage.blob_columns import BlobColumns
 from storage.records import BlobEntry, ImageOutline, ImageRecord
 
 
@@ -13,6 +14,9 @@ class CatalogView(Protocol):
 
     def blobs(self) -> Iterator[BlobEntry]:
         """All blobs; `BlobEntry.holder` says whose they are."""
+
+    def blob_columns(self) -> Iterator[BlobColumns]:
+        """What is asked of every blob, of all blobs, in the order of `blobs`."""
 
     def blob(self, uri: str) -> BlobEntry | None:
         """What is known of one URI."""

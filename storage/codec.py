@@ -63,7 +63,7 @@ LONGEST_WHOLE_KEY = 480
 _KEPT_OF_A_LONG_URI = 440
 # Of 64 bits, in hexadecimal with 0x.
 _LONGEST_NUMBER = 18
-_SURROGATES = "surrogatepass"
+SURROGATES = "surrogatepass"
 _HASH_ROW = np.dtype([("hash64", "u1", (8,)), ("hash256", "u1", (32,)), ("texture", "<f4")])
 HASH_BYTES = _HASH_ROW.itemsize
 _RECORD_LAYOUT = 2
@@ -93,7 +93,7 @@ def decode_number(value: bytes) -> int:
 
 def uri_bytes(uri: str) -> bytes:
     """UTF-8 with lone surrogates let through; no two strings give the same bytes."""
-    return uri.encode("utf-8", _SURROGATES)
+    return uri.encode("utf-8", SURROGATES)
 
 
 def blob_key(uri: str) -> bytes:
@@ -250,10 +250,10 @@ def decode_entry(key: bytes, value: bytes) -> BlobEntry:
                 kind, most = row[10]
                 limit = Limit(LimitKind(kind), float(most))
         if isinstance(source, int):
-            source = key[:source].decode("utf-8", _SURROGATES)
+            source = key[:source].decode("utf-8", SURROGATES)
         # By place, in the order of the dataclass: every row of a collection passes here twice.
         return BlobEntry(
-            key.decode("utf-8", _SURROGATES) if row[1] is None else row[1],
+            key.decode("utf-8", SURROGATES) if row[1] is None else row[1],
             row[2],
             row[3] if isinstance(row[3], str) else f"0x{row[3]:X}",
             float(row[4]),
@@ -358,7 +358,7 @@ def _shortest(seconds: float) -> float:
 
 
 def _pack(row: list[Any]) -> bytes:
-    packed: bytes = msgpack.packb(row, unicode_errors=_SURROGATES, default=_plain)
+    packed: bytes = msgpack.packb(row, unicode_errors=SURROGATES, default=_plain)
     return packed
 
 
@@ -373,7 +373,7 @@ def _unpack(
     value: bytes, length: int, optional: int = 0, newest: int = LAYOUT_VERSION
 ) -> list[Any]:
     try:
-        row = msgpack.unpackb(value, unicode_errors=_SURROGATES, use_list=True)
+        row = msgpack.unpackb(value, unicode_errors=SURROGATES, use_list=True)
     except (ValueError, msgpack.UnpackException) as error:
         raise LayoutError(f"not msgpack: {error}") from error
     if not isinstance(row, list) or not row:

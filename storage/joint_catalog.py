@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+from storage.blob_columns import BlobColumns
 from storage.catalog import Catalog
 from storage.codec import blob_key
 from storage.errors import IndexMismatch
 from storage.joint_ids import JointIds
 from storage.records import BlobEntry, Holder, ImageOutline, ImageRecord
+
+_BLOBS_TOGETHER = 1024
 
 
 class JointCatalog:
@@ -78,6 +82,12 @@ class JointCatalog:
                 yield self._own(own, is_in_both=other is not None)
             elif other is not None and other.image_id <= self.ids.reference_last:
                 yield self._foreign(other)
+
+    def blob_columns(self) -> Iterator[BlobColumns]:
+        """The same as columns."""
+        blobs = self.blobs()
+        while together := list(islice(blobs, _BLOBS_TOGETHER)):
+            yield BlobColumns.of_entries(together)
 
     def blob(self, uri: str) -> BlobEntry | None:
         """What is known of one URI, in either index."""

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
-_STATUS = Path("/proc/self/status")
-_SAMPLE_SECONDS = 0.2
+from benchmarks.tree_memory import memory_of
+
+_SAMPLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Stage:
     Attributes:
         seconds: wall time. cpu_seconds: of all threads and workers.
         own_bytes: the most memory of the process itself and its workers that was seen.
-        resident_bytes: the same with mapped pages of the catalog and of libraries, those that
-            several processes have mapped counted for each.
+        resident_bytes: the same with mapped pages of the catalog and of libraries. A page that
+            several processes have mapped counts once: in each by its share (PSS).
     """
 
     seconds: float
@@ -76,24 +76,17 @@ class _Sampler:
         self._thread.join()
 
     def _sample(self) -> None:
+        this = psutil.Process()
         while True:
-            memory, resident = _bytes("RssAnon"), _bytes("VmRSS")
-            for worker in psutil.Process().children(recursive=True):
+            sizes = [memory_of(this.pid)]
+            for worker in this.children(recursive=True):
                 # One may end while it is looked at.
-                with suppress(psutil.Error, OSError):
+                with suppress(psutil.Error):
                     times = worker.cpu_times()
                     self._worker_seconds[worker.pid] = times.user + times.system
-                    status = Path(f"/proc/{worker.pid}/status")
-                    memory += _bytes("RssAnon", status)
-                    resident += _bytes("VmRSS", status)
-            self.most = max(self.most, memory)
+                    sizes.append(memory_of(worker.pid))
+            self.most = max(self.most, sum(own for own, _ in filter(None, sizes)))
+            resident = sum(resident for _, resident in filter(None, sizes))
             self.most_resident = max(self.most_resident, resident)
             if self._ended.wait(_SAMPLE_SECONDS):
                 return
-
-
-def _bytes(name: str, status: Path = _STATUS) -> int:
-    for line in status.read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0

@@ -23,7 +23,7 @@ from benchmarks.accuracy.child import CommandFailed
 from benchmarks.evaluation_set.photographs import photographs_in
 from benchmarks.throughput.commands import dedup
 from benchmarks.throughput.pictures import TINY, make_pictures
-from benchmarks.throughput.tree_memory import TreeMemory, TreeWatch
+from benchmarks.tree_memory import TreeMemory, TreeWatch
 
 MOST_BYTES = 1.5e9
 MOST_GROWTH = 1.1

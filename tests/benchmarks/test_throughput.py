@@ -19,7 +19,7 @@ from benchmarks.throughput.parts import Parts, measure_parts
 from benchmarks.throughput.pictures import LARGE, SMALL, Size, make_pictures, with_comment
 from benchmarks.throughput.report import SizeResult, as_markdown
 from benchmarks.throughput.slope import Cost, Run, cost_of
-from benchmarks.throughput.tree_memory import TreeMemory
+from benchmarks.tree_memory import TreeMemory
 from storage.errors import UsageError
 
 # Burns a second, and a tenth of one for each picture.

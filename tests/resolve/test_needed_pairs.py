@@ -65,7 +65,7 @@ def run(
         )
 
     given = needed_pairs(pairs, told.ahead, told, Outlines(outline), likely_keeper(records), block)
-    return {(pair.low_id, pair.high_id) for pair in given}
+    return {(pair.low_id, pair.high_id) for pair, _ in given}
 
 
 def of_sizes(*widths: int) -> dict[int, ImageRecord]:

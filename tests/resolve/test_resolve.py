@@ -263,7 +263,7 @@ def test_what_another_process_indexes_meanwhile_stays(invented: Make, tmp_path: 
 
 def test_the_census_counts_no_image_that_it_was_not_told_of(invented: Make) -> None:
     catalog = invented(image("/p/a.jpg"), image("/p/safe/b.jpg"))
-    census = BlobCensus(catalog.blobs(), 1, Prefixes(("/p/safe",)))
+    census = BlobCensus(catalog.blob_columns(), 1, Prefixes(("/p/safe",)))
     assert census.blobs_of_image.tolist() == [0, 1]
     assert len(census.protected_images) == 0
 

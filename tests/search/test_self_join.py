@@ -165,7 +165,7 @@ def test_spilled_proposals_come_back_merged_from_both_sides() -> None:
             spool.add(proposals_of(ids[:-1], ids[1:], kinds, values))
             spool.add(proposals_of(ids[1:], ids[:-1], kinds, values))
         assert spool.is_spilled
-        pairs = list(spool.pairs(["model"]))
+        pairs = [pair for part in spool.pairs(1) for pair in part.pairs(["model"])]
     assert pairs == [CandidatePair(i, i + 1, 2, {"model": 0.75}) for i in range(1, 200)]
 
 

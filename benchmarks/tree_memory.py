@@ -48,7 +48,7 @@ class TreeWatch:
 
     def _sample(self) -> None:
         while _is_running(self._root):
-            sizes = [size for pid in _tree(self._root) if (size := _sizes(pid))]
+            sizes = [size for pid in _tree(self._root) if (size := memory_of(pid))]
             self._own = max(self._own, sum(own for own, _ in sizes))
             self._resident = max(self._resident, sum(resident for _, resident in sizes))
             self._processes = max(self._processes, len(sizes))
@@ -78,8 +78,9 @@ def _after_name(pid: int) -> list[str]:
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 
-def _sizes(pid: int) -> tuple[int, int] | None:
-    """What it has written, and all; None when it is gone."""
+def memory_of(pid: int) -> tuple[int, int] | None:
+    """What a process has written, and all that it has resident, bytes, shared pages by its share of
+    them; None when it is gone."""
     try:
         lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
