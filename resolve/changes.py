@@ -44,7 +44,7 @@ class Changes:
         blobs, or may be deleted now and could not be then, or the other way round.
 
         Args:
-            new: the copy verdicts of this resolve: none of the earlier one's.
+            new: the copy verdicts of this resolve.
         """
         if earlier is None:
             return cls(new, new, (), 0, np.zeros(len(census.of_image), np.bool_))
@@ -58,7 +58,7 @@ class Changes:
         undeletable[[n for n in constraints.undeletable if n < images]] = True
         is_changed[earlier.searched.again] = True
         is_changed[:before] |= undeletable[:before] != earlier.undeletable[:before]
-        both = _together(earlier.links, new)
+        both = _together(earlier.links, new).once()
         label = pools_of(both, images)
         is_open = np.zeros(images, np.bool_)
         is_open[label[np.flatnonzero(is_changed)]] = True

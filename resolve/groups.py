@@ -93,6 +93,15 @@ class Links:
     def __len__(self) -> int:
         return len(self.low)
 
+    def once(self) -> Links:
+        """Each pair once, in the order of their first."""
+        _, first = np.unique(self.low << 32 | self.high, return_index=True)
+        if len(first) == len(self):
+            return self
+        is_first = np.zeros(len(self), np.bool_)
+        is_first[first] = True
+        return self.where(is_first)
+
     def where(self, wanted: NDArray[np.bool_]) -> Links:
         """Those of them that are wanted, bool (m,)."""
         return Links(self.low[wanted], self.high[wanted], self.covering[wanted])

@@ -127,6 +127,10 @@ class Heaps:
         ]
         return sorted(chosen, key=lambda pair: self._place[ids_of(pair)])
 
+    def heads(self, ids: Ids) -> Ids:
+        """The heads of the heaps that two images are in, the lower id first."""
+        return self._between(ids)
+
     def take(self, verdicts: Iterable[tuple[CandidatePair, Verdict]]) -> None:
         """Take in the verdicts of pairs that were open, and pass over what they settle."""
         changed: set[Ids] = set()

@@ -31,6 +31,10 @@ _DUELS, _ROUNDS = 4, 2
 _NEAREST = 3
 # Cosine similarity from which two images are of one neighbourhood.
 _CLOSE = 0.8
+# Hamming distance and cosine similarity of two from which on others of their heaps are compared.
+_ALIKE_HASHES, _ALIKE = 8, 0.7
+# Hamming distance of pairs that no index has proposed.
+_NOT_PROPOSED = 64
 # Cosine similarity by which a candidate may be less alike than the nearest, to be the best.
 _AS_NEAR = 0.15
 
@@ -105,7 +109,7 @@ class _Block:
         self._nearness = self._nearness_to_several()
         self._is_left = np.ones(len(self._pairs), bool)
         self._covers = Covers()
-        self._different: list[Ids] = []
+        self._told_apart: list[CandidatePair] = []
 
     def needed(self) -> Iterator[Verified]:
         """The pairs that are needed, each with its verdict."""
@@ -145,7 +149,7 @@ class _Block:
             verdict = self._verdicts.verdict(*ids_of(pair))
             self._covers.add(pair, verdict)
             if says_different(verdict):
-                self._different.append(ids_of(pair))
+                self._told_apart.append(pair)
             yield pair, verdict
 
     def _with_the_best(self) -> I64:
@@ -205,13 +209,37 @@ class _Block:
         """What is left, until it is clear of any two heaps that they are different pictures."""
         left = [self._pairs[number] for number in np.flatnonzero(self._is_left).tolist()]
         order = dict(zip(self._ids.tolist(), self._order().tolist(), strict=True))
-        heaps = Heaps(left, self._different, self._covers, order)
+        heaps = Heaps(left, map(ids_of, self._told_apart), self._covers, order)
         while chosen := heaps.next_pairs():
             known: list[Verified] = []
             for pair in self._ahead(chosen):
                 known.append((pair, self._verdicts.verdict(*ids_of(pair))))
                 yield known[-1]
             heaps.take(known)
+            self._told_apart += [pair for pair, verdict in known if says_different(verdict)]
+        for pair in self._ahead(self._heads_that_never_met(heaps)):
+            yield pair, self._verdicts.verdict(*ids_of(pair))
+
+    def _heads_that_never_met(self, heaps: Heaps) -> list[CandidatePair]:
+        """For each head the head of the heap with the most alike image that it was told apart from.
+
+        A copy with a watermark and one with a text show something different, and only the first may
+        be a candidate of the second: what both were made from shows that they are copies.
+        """
+        proposed = {ids_of(pair) for pair in self._pairs}
+        nearest: dict[int, tuple[float, Ids]] = {}
+        for pair in self._told_apart:
+            heads = heaps.heads(ids_of(pair))
+            if _are_alike(pair) and heads[0] != heads[1] and heads not in proposed:
+                for head in heads:
+                    found = likeness(pair), heads
+                    nearest[head] = max(found, nearest.get(head, found))
+        wanted = {heads for _, heads in nearest.values()}
+        return [CandidatePair(low, high, _NOT_PROPOSED, {}) for low, high in sorted(wanted)]
+
+
+def _are_alike(pair: CandidatePair) -> bool:
+    return pair.hamming <= _ALIKE_HASHES or likeness(pair) >= _ALIKE
 
 
 def _neighbours_together(images: I64, near: F64, count: int) -> I64:

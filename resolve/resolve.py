@@ -252,9 +252,11 @@ class _Linking:
                 self._listener.on_progress(
                     ResolveProgress("verifying", self.pairs, None, self.relations)
                 )
-        return Links(
+        links = Links(
             np.array(low, np.int64), np.array(high, np.int64), np.array(covering, np.uint8)
         )
+        # Heads that met in one block of candidates may be candidates in another.
+        return links.once()
 
 
 def _require_matches(protect: tuple[str, ...], census: BlobCensus) -> None:

@@ -23,6 +23,8 @@ F32 = NDArray[np.float32]
 # Pixels a line is fitted to, at least, and how often.
 _FEWEST, _ROUNDS = 40, 6
 _OUTLYING, _LEAST_ERROR = 2.0, 1.5
+# Deviation in grey levels from which on there is none: of letters that nothing shows through.
+_NO_LINE = 25.0
 # Grey levels beyond which a pixel is surely not under the veil, and so many of them that are more
 # than ringing. Of 120 watermarked copies 0.98 have fewer, or less than a quarter of any place.
 _BEYOND, _FEW = 20.0, 25
@@ -55,7 +57,9 @@ def fit_veil(clean: F32, veiled: F32, changed: Mask, places: Places) -> Veil:
     core = np.asarray(cv2.erode(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     if int(core.sum()) < _FEWEST:
         return Veil()
-    slope, offset = _line(clean[core].astype(np.float64), veiled[core].astype(np.float64))
+    slope, offset, error = _line(clean[core].astype(np.float64), veiled[core].astype(np.float64))
+    if error > _NO_LINE:
+        return Veil()
     before, after = clean[changed], veiled[changed]
     under = slope * before + offset
     lowest, highest = np.minimum(before, under), np.maximum(before, under)
@@ -71,10 +75,10 @@ def fit_veil(clean: F32, veiled: F32, changed: Mask, places: Places) -> Veil:
     )
 
 
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset by weighted least squares; what lies far off weighs less each time."""
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Slope, offset and error by weighted least squares; what is far off weighs less each time."""
     weight = np.ones(len(x))
-    slope = offset = 0.0
+    slope = offset = usual = 0.0
     for _ in range(_ROUNDS):
         mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
         spread = float((weight * (x - mean_x) ** 2).sum())
@@ -83,4 +87,4 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]
         error = np.abs(y - slope * x - offset)
         usual = max(_LEAST_ERROR, 1.4826 * quantile(error.astype(np.float32), 0.5))
         weight = 1.0 / (1.0 + (error / (_OUTLYING * usual)) ** 2)
-    return slope, offset
+    return slope, offset, usual

@@ -274,3 +274,15 @@ def test_nothing_is_foreseen_where_all_stay() -> None:
     settled = Constraints(undeletable={1, 2, 3})
     source = ToldVerdicts(told)
     assert not list(foreseen_pairs([1, 2, 3], _links_of(told), source, FirstComeJudge(), settled))
+
+
+def test_of_a_pair_that_is_linked_twice_the_first_link_stays() -> None:
+    links = Links(
+        np.array([3, 1, 3, 2], np.int64),
+        np.array([4, 2, 4, 5], np.int64),
+        np.array([1, 2, 3, 0], np.uint8),
+    )
+    found = links.once()
+    assert (found.low.tolist(), found.high.tolist()) == ([3, 1, 2], [4, 2, 5])
+    assert found.covering.tolist() == [1, 2, 0]
+    assert found.once() is found

@@ -189,3 +189,19 @@ def test_crops_that_show_each_a_part_of_their_own_are_of_no_different_pictures()
     told.verdicts |= {(0, 4): COPY, (3, 4): part}
     pairs = [candidate(a, b, nearer.get((a, b), 0.9)) for a, b in combinations(range(5), 2)]
     assert (0, 3) in run(told, pairs, of_sizes(1000, 700, 690, 680, 1100))
+
+
+def test_an_original_is_compared_with_a_copy_that_only_another_copy_of_it_is_alike() -> None:
+    """A watermark and a text make two copies different; what both were made from tells."""
+    told = Told({(0, 1): COVERED, (0, 2): COVERED})
+    # Nobody proposed the original and the copy with the watermark.
+    pairs = [candidate(0, 1), candidate(1, 2)]
+    assert run(told, pairs, of_sizes(900, 500, 500)) == {(0, 1), (1, 2), (0, 2)}
+
+
+def test_heads_meet_for_images_that_are_alike_and_for_no_others() -> None:
+    pairs = [candidate(0, 1), candidate(1, 2, 0.6)]
+    told = Told({(0, 1): COVERED})
+    assert (0, 2) not in run(told, pairs, of_sizes(900, 500, 500))
+    near = CandidatePair(1, 2, 6, {"lite0": 0.6})
+    assert (0, 2) in run(told, [pairs[0], near], of_sizes(900, 500, 500))
