@@ -39,13 +39,13 @@ from verify.evidence import (
     measurements,
 )
 from verify.geometry import F64
-from verify.imitation import filtered, likeness, shaded
+from verify.imitation import filtered, likeness, resaved, shaded
 from verify.matchers.base import Matcher
 from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "49"
+VERIFIER_VERSION = "50"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
@@ -152,8 +152,8 @@ class Verifier:
         """The verdict of two that are copies once an edit of the one is done to the other."""
         if evidence.grid_side < _EDITED_SIDE or likeness(evidence.residual) < _ALIKE:
             return None
-        for imitate in (shaded, filtered):
-            imitation = imitate(evidence.pair, evidence.residual)
+        for imitate in (resaved, shaded, filtered):
+            imitation = imitate(evidence.pair, evidence.residual, evidence.saving)
             if imitation is not None:
                 evidence = measure_imitation(evidence, imitation)
                 verdict = self.judge(a, b, evidence)

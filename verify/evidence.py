@@ -50,6 +50,7 @@ class Evidence:
         transform: the same between the full images.
         scale: full pixels of b for one of a, as a length.
         pair: the two on one grid.
+        saving: how the more coarsely saved one was saved.
         residual: the difference of the pixels.
         changes: the places that are not explained by it.
         grid_side: longer side of the grid on which the pixels were compared.
@@ -64,6 +65,7 @@ class Evidence:
     transform: F64
     scale: float
     pair: AlignedPair
+    saving: Saving
     residual: Residual
     changes: Changes
     grid_side: int
@@ -88,9 +90,8 @@ def measure(a: VerifyImage, b: VerifyImage, proposal: Proposal, homography: F64)
     saving = Saving.of(a.record, b.record, _scales(a, b, pair))
     residual = measure_residual(pair, saving)
     transform = _full_transform(a, b, homography)
-    return _evidence_of(
-        pair, residual, proposal, homography, transform, _full_scale(a, b, transform)
-    )
+    scale = _full_scale(a, b, transform)
+    return _evidence_of(pair, saving, residual, proposal, homography, transform, scale)
 
 
 def measure_imitation(before: Evidence, imitation: Imitation) -> Evidence:
@@ -98,7 +99,7 @@ def measure_imitation(before: Evidence, imitation: Imitation) -> Evidence:
 
     Tones and sharpness stay those of the two as they are: by them the better one is chosen.
     """
-    residual = measure_residual(imitation.pair)
+    residual = measure_residual(imitation.pair, least_noise=imitation.least_noise)
     grading = replace(
         residual.grading,
         change=max(residual.grading.change, before.residual.grading.change),
@@ -108,6 +109,7 @@ def measure_imitation(before: Evidence, imitation: Imitation) -> Evidence:
     blur = max(imitation.blur, before.residual.blur, residual.blur, key=abs)
     return _evidence_of(
         imitation.pair,
+        before.saving,
         replace(residual, grading=grading, blur=blur),
         before.proposal,
         before.homography,
@@ -118,6 +120,7 @@ def measure_imitation(before: Evidence, imitation: Imitation) -> Evidence:
 
 def _evidence_of(
     pair: AlignedPair,
+    saving: Saving,
     residual: Residual,
     proposal: Proposal,
     homography: F64,
@@ -132,6 +135,7 @@ def _evidence_of(
         transform=transform,
         scale=scale,
         pair=pair,
+        saving=saving,
         residual=residual,
         changes=find_changes(pair, residual),
         grid_side=grid_side,

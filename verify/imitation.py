@@ -1,10 +1,10 @@
 """What was done to all of one picture, done to the other one too.
 
-A motion blur, a hard sharpening or a dark vignette moves every pixel, and neither a grading nor a
-blur that is the same in all directions undoes it. Each is told by few numbers: a smooth field of
-brightness, a filter of some pixels across. They are fitted to all of the picture, robustly, so that
-another digit or another person, who are in a part of it, do not bend them: what the edit does not
-explain is left, and is judged as always.
+Coarse compression, a motion blur, a hard sharpening or a dark vignette moves every pixel, and
+neither a grading nor a blur that is the same in all directions undoes it. Each is told by few
+numbers: a quality, a smooth field of brightness, a filter of some pixels across. They are fitted to
+all of the picture, robustly, so that another digit or another person, who are in a part of it, do
+not bend them: what the edit does not explain is left, and is judged as always.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verify.linear_filter import LinearFilter, fit_filter
 from verify.photometry import luminance
 from verify.residual import Residual, smoothed
+from verify.saving import Saving
 from verify.specks import inside
 from verify.warp import AlignedPair
 
@@ -28,6 +29,10 @@ U8 = NDArray[np.uint8]
 
 # One pixel of so many across tells whether two pictures are alike.
 _STEP = 3
+# Quality of a JPEG whose losses are seen all over.
+_COARSE_QUALITY = 40
+# What it takes away differs by so much when the picture had been saved before.
+_ROUNDED_OTHERWISE = .6
 # Shading is looked for on so many pixels across, of what is neither black nor white.
 _COARSE = 48
 _DARK, _LIGHT = 8.0, 247.0
@@ -54,10 +59,12 @@ class Imitation:
     Attributes:
         pair: the two then.
         blur: sigma of the blur that was done to a, pixels; negative when it was done to b.
+        least_noise: as of `measure_residual`.
     """
 
     pair: AlignedPair
     blur: float = 0.0
+    least_noise: float = 0.0
 
 
 def likeness(residual: Residual) -> float:
@@ -68,7 +75,20 @@ def likeness(residual: Residual) -> float:
     return float(a @ b / np.sqrt(max(1e-6, float((a @ a) * (b @ b)))))
 
 
-def shaded(pair: AlignedPair, _residual: Residual) -> Imitation | None:
+def resaved(pair: AlignedPair, residual: Residual, saving: Saving) -> Imitation | None:
+    """The finer of the two as a JPEG as coarse as the other one.
+
+    None where neither is a coarse one. On equal grids the blocks of the two are then the same, and
+    what is left is what differed before they were saved.
+    """
+    if not 0 < saving.quality <= _COARSE_QUALITY:
+        return None
+    saved = saving.again(pair.a, pair.b)
+    edited = replace(pair, b=saved) if saving.is_a else replace(pair, a=saved)
+    return Imitation(edited, least_noise=_ROUNDED_OTHERWISE * residual.noise)
+
+
+def shaded(pair: AlignedPair, _residual: Residual, _saving: Saving) -> Imitation | None:
     """One of the two darkened by a smooth field where the other is darker.
 
     None where no such field explains much of what the two differ by in brightness.
@@ -134,7 +154,7 @@ def _darkened(rgb: U8, field: F64) -> U8:
     return np.asarray(np.rint(rgb * np.minimum(full, 1.0)[..., None]), dtype=np.uint8)
 
 
-def filtered(pair: AlignedPair, residual: Residual) -> Imitation | None:
+def filtered(pair: AlignedPair, residual: Residual, _saving: Saving) -> Imitation | None:
     """One of the two through the filter that makes it most like the other.
 
     None where that is hardly better than making the two equally sharp.

@@ -104,25 +104,28 @@ class Residual:
     plain_difference: float
 
 
-def measure_residual(pair: AlignedPair, saving: Saving = _UNKNOWN) -> Residual:
+def measure_residual(
+    pair: AlignedPair, saving: Saving = _UNKNOWN, least_noise: float = _NOISE_FLOOR
+) -> Residual:
     """Compares two aligned images after taking out grading and sharpness.
 
     Args:
         saving: how the more coarsely saved one was saved.
+        least_noise: deviation of the difference in grey levels that is taken for granted.
     """
     grading = fit_grading(pair.a, pair.b, pair.mask)
-    residual = _measure(pair, grading, saving)
+    residual = _measure(pair, grading, saving, least_noise)
     if grading.is_graded and residual.unexplained.any():
         # What ran into an end has no way back, and which way that is may be hard to see: a
         # grading that explains all in one direction explains it.
         against = fit_grading(pair.a, pair.b, pair.mask, against=grading)
-        other = _measure(pair, against, saving)
+        other = _measure(pair, against, saving, least_noise)
         if other.unexplained.sum() < residual.unexplained.sum():
             return other
     return residual
 
 
-def _measure(pair: AlignedPair, grading: Grading, saving: Saving) -> Residual:
+def _measure(pair: AlignedPair, grading: Grading, saving: Saving, least_noise: float) -> Residual:
     mask = pair.mask
     mask_u8 = mask.view(np.uint8)
     left, right, steepest, blur = _match_sharpness(
@@ -131,6 +134,7 @@ def _measure(pair: AlignedPair, grading: Grading, saving: Saving) -> Residual:
     difference = np.asarray(cv2.absdiff(left, right), dtype=np.float32)
     slope = np.asarray(cv2.dilate(steepest, _THREE), dtype=np.float32)
     noise, misalignment = _noise(difference, slope, mask)
+    noise = max(noise, least_noise)
     chroma = Chroma.of(grading, mask, blur, saving)
     unexplained = _unexplained(pair, grading, _Left(difference, slope, noise, misalignment), chroma)
     tiles = tile_agreement(left, right, mask, noise)

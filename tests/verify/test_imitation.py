@@ -18,14 +18,16 @@ from tests.verify.retouched import (
     two_patches_are_exchanged,
 )
 from verify.cascade import Verifier
-from verify.imitation import filtered, shaded
+from verify.imitation import filtered, resaved, shaded
 from verify.residual import measure_residual
+from verify.saving import Saving
 from verify.verdict import Relation
 from verify.warp import AlignedPair, align_pixels
 
 U8 = NDArray[np.uint8]
 Retouch = Callable[[U8, np.random.Generator], tuple[U8, U8]]
 
+UNKNOWN = Saving()
 EDITS: dict[str, Edit] = {
     "vignette": vignette,
     "motion blur": motion_blur(9),
@@ -94,7 +96,7 @@ def test_dark_corners_are_given_to_the_picture_that_lacks_them() -> None:
     dark = edited(picture, "vignette")
     for a, b in ((picture, dark), (dark, picture)):
         pair = pair_of(a, b)
-        imitation = shaded(pair, measure_residual(pair))
+        imitation = shaded(pair, measure_residual(pair), UNKNOWN)
         assert imitation is not None
         left = np.abs(imitation.pair.a.astype(int) - imitation.pair.b)[pair.mask]
         assert left.mean() < 1.0
@@ -107,5 +109,21 @@ def test_pictures_that_no_edit_tells_apart_are_left_as_they_are() -> None:
     for other in (picture, moved):
         pair = pair_of(picture, other)
         residual = measure_residual(pair)
-        assert shaded(pair, residual) is None
-        assert filtered(pair, residual) is None
+        assert shaded(pair, residual, UNKNOWN) is None
+        assert filtered(pair, residual, UNKNOWN) is None
+
+
+def test_a_coarse_jpeg_is_compared_with_one_as_coarse() -> None:
+    """What is left then is what was another picture before both were saved."""
+    picture = photograph("china.jpg")
+    fine, coarse = indexed(picture, quality=92), indexed(picture, quality=5)
+    pair = pair_of(fine.rgb, coarse.rgb)
+    saving = Saving.of(fine.record, coarse.record, (1.0, 1.0))
+    residual = measure_residual(pair, saving)
+    imitation = resaved(pair, residual, saving)
+    assert imitation is not None
+    assert residual.noise > 4
+    left = np.abs(imitation.pair.a.astype(int) - imitation.pair.b)[pair.mask]
+    assert np.median(left) < 2
+    assert resaved(pair, residual, Saving(quality=75)) is None
+    assert resaved(pair, residual, UNKNOWN) is None
