@@ -42,7 +42,7 @@ _SHORTEST = 1e-9
 # Vectors that the principal dimensions and the sub-quantisers are found from.
 _MAP_SAMPLE = 20_000
 _SEED = 20_240_501
-_QUERY_BLOCK = 65_536
+_QUERY_BLOCK = 24_576
 # Lists of each query that are searched before the others: near neighbours raise the bar for others.
 _NEAR_LISTS = 4
 # Queries compared with a list at a time: 512 × 500 similarities stay in the cache.

@@ -27,7 +27,7 @@ from storage.records import F32
 __all__ = ["CandidateStatistics", "Reference", "candidate_pairs"]
 
 # Images searched for together, fewest and most: the more, the fewer times a list is decoded.
-_BLOCK, _LARGE_BLOCK = 1024, 65_536
+_BLOCK, _LARGE_BLOCK = 1024, 24_576
 # Blocks for each worker, so that none waits long for the last one.
 _BLOCKS_PER_WORKER = 8
 

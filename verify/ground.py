@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.colours import DARK_END, LIGHT_END, LUMINANCE, chroma_moved
+from verify.colours import DARK_END, LIGHT_END, LUMINANCE, chroma_moved, chroma_of
 from verify.photometry import commonest_share, luminance, paper_likeness
 from verify.residual import F32, Residual
 from verify.warp import AlignedPair
@@ -40,7 +40,8 @@ def ground_tint(pair: AlignedPair, residual: Residual) -> float:
     """How far the colour of one ground moved, otherwise than with all colours, grey levels.
 
     The largest over the even grounds of both: keys on a dark case are as white as they were when
-    the case has another colour, and so is the picture on average.
+    the case has another colour, and so is the picture on average. A ground whose colour is as it
+    was has not moved, although the fine colours around it have lost some in a JPEG.
     """
     step = max(1, int(np.sqrt(int(residual.mask.sum()) / _SAMPLES)))
     seen = residual.mask[::step, ::step]
@@ -48,7 +49,7 @@ def ground_tint(pair: AlignedPair, residual: Residual) -> float:
         return 0.0
     a = pair.a[::step, ::step][seen].astype(np.float64)
     b = pair.b[::step, ::step][seen].astype(np.float64)
-    moved = chroma_moved(a, b)
+    moves = chroma_moved(a, b), chroma_of(b) - chroma_of(a)
     levels = [(rgb @ LUMINANCE).astype(np.int64) // _GROUND_LEVELS for rgb in (a, b)]
     _, of_ground, counts = np.unique(
         levels[0] * 256 + levels[1], return_inverse=True, return_counts=True
@@ -58,7 +59,8 @@ def ground_tint(pair: AlignedPair, residual: Residual) -> float:
         chosen = of_ground.ravel() == ground
         means = np.stack([a[chosen].mean(axis=0), b[chosen].mean(axis=0)])
         if means.min() > DARK_END and means.max() < LIGHT_END:
-            found = max(found, float(np.hypot(*moved[chosen].mean(axis=0))))
+            moved = min(float(np.hypot(*move[chosen].mean(axis=0))) for move in moves)
+            found = max(found, moved)
     return found
 
 

@@ -32,7 +32,7 @@ _STEP = 3
 # Quality of a JPEG whose losses are seen all over.
 _COARSE_QUALITY = 40
 # What it takes away differs by so much when the picture had been saved before.
-_ROUNDED_OTHERWISE = .6
+_ROUNDED_OTHERWISE = 0.6
 # Shading is looked for on so many pixels across, of what is neither black nor white.
 _COARSE = 48
 _DARK, _LIGHT = 8.0, 247.0
