@@ -22,6 +22,8 @@ _SECONDS = 0.1
 _DATA = "/catalog.lmdb/data.mdb"
 # Less is not worth a look at the list of maps.
 _LEAST = 2**25
+# Of the bound, what may be mapped anew before the next look.
+_HEADROOM = 1 / 8
 
 
 @contextmanager
@@ -60,8 +62,9 @@ def give_up_mapped_pages() -> None:
 
 def _watch(most: int, ended: threading.Event) -> None:
     page = os.sysconf("SC_PAGE_SIZE")
+    limit = most * (1 - _HEADROOM)
     with suppress(OSError):
         while not ended.wait(_SECONDS):
             resident, of_files = (int(n) * page for n in (_PROC / "statm").read_text().split()[1:3])
-            if resident > most and of_files > _LEAST:
+            if resident > limit and of_files > _LEAST:
                 give_up_mapped_pages()
