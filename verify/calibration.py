@@ -156,7 +156,7 @@ class Thresholds:
     min_clear_places: int = 6
     min_veil_seen: float = 0.60
     max_beyond_veil: float = 0.25
-    max_beyond_share: float = 0.0008
+    max_beyond_share: float = 0.0012
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0

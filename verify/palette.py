@@ -15,8 +15,8 @@ from verify.warp import Mask
 
 F32 = NDArray[np.float32]
 
-# Pixels that tell a colour.
-_FEWEST = 20
+# Pixels that tell a colour, and longer side of the frame on which they are less than a letter.
+_FEWEST, _LEAST_SIDE = 20, 160
 # Of the surprise in a place, the share on the clean side: of the letters themselves at most, and
 # from which on a place is doubtful; and how much surprise there is to be at least.
 _OF_LETTERS, _DOUBTFUL, _LEAST_SURPRISE = 0.3, 0.6, 60.0
@@ -34,6 +34,8 @@ def has_another_colour(changed: Mask, clean_side: F32, overlaid_side: F32, colou
         clean_side, overlaid_side: float32 (n,), by how much each of the two surprises there.
         colours: float32 (n, 3), RGB of the overlaid picture there.
     """
+    if max(changed.shape) < _LEAST_SIDE:
+        return False
     _, labels = cv2.connectedComponents(changed.astype(np.uint8), connectivity=8)
     of_place = np.asarray(labels)[changed]
     pixels = np.bincount(of_place)

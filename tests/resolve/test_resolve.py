@@ -280,7 +280,8 @@ def test_the_listener_hears_of_every_stage(invented: Make) -> None:
     resolve(catalog, candidates(told), ToldVerdicts(told), ResolveOptions(), Listener())
     assert {progress.stage for progress in heard} == {"verifying", "grouping"}
     assert heard[-1].done == heard[-1].total == 2
-    assert dict(heard[-1].relations) == {"reencoded": 2, "different": 17}
+    # The keeper of the three was compared with the fourth, which only the third was alike.
+    assert dict(heard[-1].relations) == {"reencoded": 2, "different": 18}
 
 
 def test_the_same_pictures_indexed_in_another_order_give_the_same_lists(

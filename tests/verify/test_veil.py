@@ -63,7 +63,7 @@ def test_what_lies_under_a_veil_is_on_one_line() -> None:
 def test_a_place_in_a_colour_of_its_own_is_not_of_the_letters(
     colour: tuple[float, float, float], is_another: bool
 ) -> None:
-    changed = np.zeros((60, 120), bool)
+    changed = np.zeros((60, 180), bool)
     letters, elsewhere = (slice(10, 20), slice(10, 100)), (slice(40, 50), slice(10, 20))
     changed[letters] = changed[elsewhere] = True
     on_clean = np.zeros(changed.shape, np.float32)
