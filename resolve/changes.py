@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from resolve.blobs import BlobCensus
 from resolve.earlier import Earlier
-from resolve.groups import Constraints, Group, Links, pools_of
+from resolve.groups import Constraints, Group
+from resolve.links import Links, pools_of
 
 I64 = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -21,7 +21,8 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from resolve.groups import Group, Links, Member, pools_of
+from resolve.groups import Group, Member
+from resolve.links import Links, pools_of
 from search.options import SearchOptions
 from search.self_join import Searched
 from storage.catalog import Catalog

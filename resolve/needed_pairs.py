@@ -17,8 +17,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from resolve.groups import Links, covering_of, pools, pools_of
 from resolve.heaps import Covers, Heaps, Ids, ids_of, likeness, says_different
+from resolve.links import Links, covering_of, pools, pools_of
 from resolve.outlines import Outlines
 from search.candidates import CandidatePair
 from search.hits import ranks

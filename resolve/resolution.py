@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from resolve.blobs import BlobCensus, BlobPlan, plan_blobs
 from resolve.decisions import Decisions
 from resolve.earlier import Earlier
-from resolve.groups import Constraints, Group, Links
+from resolve.groups import Constraints, Group
+from resolve.links import Links
 from resolve.preferences import Preference, parse_preferences
 from resolve.raw_pairs import RawPairs
 from search.self_join import Searched

@@ -22,16 +22,14 @@ from resolve.earlier import Earlier
 from resolve.groups import (
     Constraints,
     Group,
-    Links,
     VerdictSource,
-    covering_of,
     foreseen_pairs,
     group_pool,
     likely_keeper,
-    pools,
 )
 from resolve.keeper import KeeperRules
 from resolve.keeper_candidates import CatalogCandidates
+from resolve.links import Links, covering_of, pools
 from resolve.needed_pairs import Ahead, Verified, needed_pairs
 from resolve.outlines import Outlines
 from resolve.preferences import Prefixes

@@ -39,7 +39,6 @@ _MIN_DETAIL, _LEAST_NOISE = 50, 0.7
 # Coarse compression shifts the colour of whole blocks; strokes are thinner than so many pixels.
 _STROKE = 5
 _THREE = np.ones((3, 3), np.uint8)
-_UNKNOWN = Saving()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +59,7 @@ class Chroma:
     is_graded: bool
 
     @classmethod
-    def of(cls, grading: Grading, mask: Mask, blur: float, saving: Saving = _UNKNOWN) -> Chroma:
+    def of(cls, grading: Grading, mask: Mask, blur: float, saving: Saving) -> Chroma:
         """Compares the colours of two images in one grading.
 
         Args:

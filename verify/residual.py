@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from verify.chroma import Chroma
 from verify.grading import Grading, fit_grading
 from verify.photometry import luminance
-from verify.saving import Saving
+from verify.saving import UNKNOWN, Saving
 from verify.specks import inside, opened, quantile, specks
 from verify.warp import AlignedPair, Mask
 from verify.windows import tile_agreement
@@ -65,7 +65,6 @@ _LIGHT_END, _DARK_END = 250, 5
 # More texture than any row of the table of thresholds asks for.
 _TEXTURED_TILES, _TEXTURED_SHARE = 64, 0.25
 _THREE = np.ones((3, 3), np.uint8)
-_UNKNOWN = Saving()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +104,7 @@ class Residual:
 
 
 def measure_residual(
-    pair: AlignedPair, saving: Saving = _UNKNOWN, least_noise: float = _NOISE_FLOOR
+    pair: AlignedPair, saving: Saving = UNKNOWN, least_noise: float = _NOISE_FLOOR
 ) -> Residual:
     """Compares two aligned images after taking out grading and sharpness.
 

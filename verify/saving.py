@@ -80,6 +80,9 @@ class Saving:
         return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
+UNKNOWN = Saving()
+
+
 def not_from_saving(places: Mask, finer: F32, coarser: F32, saved: F32) -> Mask:
     """Those of some places where the two differ that saving does not explain, bool (h, w).
 

@@ -10,18 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolve.groups import (
-    HIGH_COVERS_LOW,
-    LOW_COVERS_HIGH,
-    Choice,
-    Constraints,
-    Group,
-    KnownVerdicts,
-    Links,
-    foreseen_pairs,
-    group_pool,
-    pools,
-)
+from resolve.groups import Choice, Constraints, Group, KnownVerdicts, foreseen_pairs, group_pool
+from resolve.links import HIGH_COVERS_LOW, LOW_COVERS_HIGH, Links, pools
 from tests.resolve.invented import CONTRADICTION, LIMITS, UNRELATED, ToldVerdicts, copy
 from verify.verdict import Verdict
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-from resolve.groups import HIGH_COVERS_LOW, LOW_COVERS_HIGH, Links
+from resolve.links import HIGH_COVERS_LOW, LOW_COVERS_HIGH, Links
 from resolve.needed_pairs import needed_pairs
 from resolve.outlines import Outlines
 from search.candidates import CandidatePair

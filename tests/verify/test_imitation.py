@@ -20,14 +20,13 @@ from tests.verify.retouched import (
 from verify.cascade import Verifier
 from verify.imitation import filtered, resaved, shaded
 from verify.residual import measure_residual
-from verify.saving import Saving
+from verify.saving import UNKNOWN, Saving
 from verify.verdict import Relation
 from verify.warp import AlignedPair, align_pixels
 
 U8 = NDArray[np.uint8]
 Retouch = Callable[[U8, np.random.Generator], tuple[U8, U8]]
 
-UNKNOWN = Saving()
 EDITS: dict[str, Edit] = {
     "vignette": vignette,
     "motion blur": motion_blur(9),
