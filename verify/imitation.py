@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verify.linear_filter import LinearFilter, fit_filter
 from verify.photometry import luminance
 from verify.residual import Residual, smoothed
+from verify.robust import deviation, weights
 from verify.saving import Saving
 from verify.specks import inside
 from verify.warp import AlignedPair
@@ -114,7 +115,8 @@ def shaded(pair: AlignedPair, _residual: Residual, _saving: Saving) -> Imitation
     left, field = wanted - np.median(wanted), np.zeros(known.shape)
     before = float(np.abs(left).mean())
     for _ in range(_ROUNDS):
-        weight = _weights(left)
+        error = np.abs(left)
+        weight = weights(error, deviation(error, _LEAST_ERROR), _OUTLYING)
         solution = np.linalg.lstsq(seen * weight[:, None], wanted * weight, rcond=None)[0]
         left, field = wanted - seen @ solution, terms @ solution
     span = float(np.exp(field.max() - field.min()))
@@ -139,12 +141,6 @@ def _terms(width: int, height: int) -> F64:
     """The polynomials a field of brightness is made of, float64 (h, w, 7)."""
     y, x = np.mgrid[-1.0 : 1.0 : height * 1j, -1.0 : 1.0 : width * 1j]
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y, (x * x + y * y) ** 2], axis=-1)
-
-
-def _weights(error: F64) -> F64:
-    """Small where an error is large for the picture."""
-    usual = max(_LEAST_ERROR, 1.4826 * float(np.median(np.abs(error))))
-    return np.asarray(1.0 / (1.0 + (error / (_OUTLYING * usual)) ** 2))
 
 
 def _darkened(rgb: U8, field: F64) -> U8:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.specks import quantile
+from verify.robust import deviation, weights
 from verify.warp import Mask
 
 F32 = NDArray[np.float32]
@@ -86,9 +86,8 @@ def fit_filter(source: F32, target: F32, compared: Mask, reach: int) -> LinearFi
         normal = weighted.T @ seen
         ridge = _RIDGE * float(np.trace(normal)) / len(offsets) + 1e-3
         kernel = np.linalg.solve(normal + ridge * np.eye(len(offsets)), weighted.T @ wanted)
-        error = np.abs(wanted - seen @ kernel)
-        usual = max(_LEAST_ERROR, 1.4826 * quantile(error, 0.5))
-        weight = (1.0 / (1.0 + (error / (_OUTLYING * usual)) ** 2)).astype(np.float32)
+        error = np.abs(wanted - seen @ kernel).astype(np.float32)
+        weight = weights(error, deviation(error, _LEAST_ERROR), _OUTLYING)
     return LinearFilter(
         kernel.reshape(2 * reach + 1, -1).astype(np.float32),
         mean_wanted - float(mean_seen @ kernel),

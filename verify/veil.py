@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.places import Places
-from verify.specks import quantile
+from verify.robust import deviation, weights
 from verify.warp import Mask
 
 F32 = NDArray[np.float32]
@@ -85,6 +85,6 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float,
         slope = float((weight * (x - mean_x) * (y - mean_y)).sum()) / max(1e-6, spread)
         offset = float(mean_y - slope * mean_x)
         error = np.abs(y - slope * x - offset)
-        usual = max(_LEAST_ERROR, 1.4826 * quantile(error.astype(np.float32), 0.5))
-        weight = 1.0 / (1.0 + (error / (_OUTLYING * usual)) ** 2)
+        usual = deviation(error, _LEAST_ERROR)
+        weight = weights(error, usual, _OUTLYING)
     return slope, offset, usual
