@@ -6,14 +6,15 @@ mirrored copy is a permutation of the bits.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from numpy.typing import NDArray
 
 from storage.records import U8
 
 ORIENTATIONS = 8
+# Each byte with its bits in reverse.
+_REVERSED: U8 = np.packbits(
+    np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1
+).ravel()
 
 
 def oriented_hashes(hashes: U8, side: int) -> U8:
@@ -27,13 +28,26 @@ def oriented_hashes(hashes: U8, side: int) -> U8:
         uint8 (8, n, side² / 8): the image, then `np.rot90` of it once, twice, three times
         (counter-clockwise), then the same four of its mirror image (`image[:, ::-1]`).
     """
-    bits = np.unpackbits(hashes, axis=1)
-    return np.stack([np.packbits(bits[:, order], axis=1) for order in _bit_orders(side)])
-
-
-@cache
-def _bit_orders(side: int) -> tuple[NDArray[np.int64], ...]:
-    grid = np.arange(side * side).reshape(side, side)
-    return tuple(
-        np.rot90(start, turns).ravel() for start in (grid, grid[:, ::-1]) for turns in range(4)
+    rows = hashes.reshape(len(hashes), side, side // 8)
+    bits = np.unpackbits(rows, axis=2)
+    turned = np.packbits(bits.transpose(0, 2, 1), axis=2)
+    # All others are one of these two with rows, or bits within rows, in reverse.
+    mirrored, turned_mirrored = _mirrored(rows), _mirrored(turned)
+    found = np.stack(
+        [
+            rows,
+            turned[:, ::-1],
+            mirrored[:, ::-1],
+            turned_mirrored,
+            mirrored,
+            turned,
+            rows[:, ::-1],
+            turned_mirrored[:, ::-1],
+        ]
     )
+    return found.reshape(ORIENTATIONS, *hashes.shape)
+
+
+def _mirrored(rows: U8) -> U8:
+    """Grids of bits, uint8 (n, side, side / 8), left and right exchanged."""
+    return _REVERSED[rows[:, :, ::-1]]

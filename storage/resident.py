@@ -33,20 +33,36 @@ def bounded_memory(most: int) -> Iterator[None]:
     Memory of its own the process keeps: a bound below that leaves hardly a mapped page resident.
     """
     ended = threading.Event()
-    thread = threading.Thread(target=_watch, args=(most, ended), daemon=True, name="resident")
+    before, _Bound.most = _Bound.most, most
+    thread = threading.Thread(target=_watch, args=(ended,), daemon=True, name="resident")
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
+        _Bound.most = before
 
 
 def bound_memory(most: int) -> None:
     """The same for as long as the process lives."""
-    threading.Thread(
-        target=_watch, args=(most, threading.Event()), daemon=True, name="resident"
-    ).start()
+    _Bound.most = most
+    ended = threading.Event()
+    threading.Thread(target=_watch, args=(ended,), daemon=True, name="resident").start()
+
+
+def stay_within_bound() -> None:
+    """Give up mapped pages if this process holds more than it was allowed, without waiting.
+
+    For what maps hundreds of megabytes before the next look of the thread that watches.
+    """
+    if _Bound.most is None:
+        return
+    with suppress(OSError):
+        page = os.sysconf("SC_PAGE_SIZE")
+        resident, of_files = (int(n) * page for n in (_PROC / "statm").read_text().split()[1:3])
+        if resident > _Bound.most * (1 - _HEADROOM) and of_files > _LEAST:
+            give_up_mapped_pages()
 
 
 def give_up_mapped_pages() -> None:
@@ -60,11 +76,12 @@ def give_up_mapped_pages() -> None:
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
 
 
-def _watch(most: int, ended: threading.Event) -> None:
-    page = os.sysconf("SC_PAGE_SIZE")
-    limit = most * (1 - _HEADROOM)
-    with suppress(OSError):
-        while not ended.wait(_SECONDS):
-            resident, of_files = (int(n) * page for n in (_PROC / "statm").read_text().split()[1:3])
-            if resident > limit and of_files > _LEAST:
-                give_up_mapped_pages()
+class _Bound:
+    """Of this process: bytes, or None."""
+
+    most: int | None = None
+
+
+def _watch(ended: threading.Event) -> None:
+    while not ended.wait(_SECONDS):
+        stay_within_bound()

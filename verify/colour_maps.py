@@ -82,7 +82,7 @@ def fit_map(source: F64, target: F64) -> ColourMap:
     The richer a map, the better it follows most of the picture and the worse a colour that only a
     little of it has.
     """
-    contrast = max(4.0, float((target @ LUMINANCE).std()))
+    contrast = _contrast(target)
     best: ColourMap | None = None
     for matrix in _affine_maps(source, target):
         mapped = np.clip(source @ matrix[:, :3].T + matrix[:, 3], 0, 255)
@@ -110,14 +110,23 @@ def _affine_maps(source: F64, target: F64) -> Iterator[F64]:
     if not is_grey(target) or is_grey(source):
         yield IDENTITY_MAP
     if float(chroma_of(target).std()) < _GREY_SPREAD:
-        gain, offset = _line(source @ LUMINANCE, target @ LUMINANCE)
+        gain, offset = fit_line(source @ LUMINANCE, target @ LUMINANCE)
         yield np.column_stack([np.tile(gain * LUMINANCE, (3, 1)), np.full(3, offset)])
-    lines = [_line(source[:, channel], target[:, channel]) for channel in range(3)]
+    yield even_map(source, target).matrix
+    lines = [fit_line(source[:, channel], target[:, channel]) for channel in range(3)]
     yield np.column_stack([np.diag([line[0] for line in lines]), [line[1] for line in lines]])
     yield _fit_affine(source, target)
 
 
-def _line(x: F64, y: F64) -> tuple[float, float]:
+def even_map(source: F64, target: F64) -> ColourMap:
+    """One factor and one offset for all three channels."""
+    gain, offset = fit_line(source.ravel(), target.ravel())
+    matrix = np.column_stack([gain * np.eye(3), np.full(3, offset)])
+    mapped = np.clip(source @ matrix[:, :3].T + matrix[:, 3], 0, 255)
+    return ColourMap(matrix, None, capped_error(mapped, target) / _contrast(target))
+
+
+def fit_line(x: F64, y: F64) -> tuple[float, float]:
     """Gain and offset that best map x to y, what ran into an end and what agrees least left out."""
     keep = (y > _LOW) & (y < _HIGH) & (x > _LOW) & (x < _HIGH)
     gain, offset = 1.0, 0.0
@@ -136,6 +145,10 @@ def _line(x: F64, y: F64) -> tuple[float, float]:
         inside = (mapped > _INNER_LOW) & (mapped < _INNER_HIGH)
         keep = inside & (left <= np.partition(left, limit)[limit])
     return gain, offset
+
+
+def _contrast(target: F64) -> float:
+    return max(4.0, float((target @ LUMINANCE).std()))
 
 
 def capped_error(mapped: NDArray[np.floating], target: F64) -> float:

@@ -72,6 +72,10 @@ def doubt_in_pixels(evidence: Evidence, limits: Thresholds) -> str:
         # Of a drawing the colours are content: a keyboard in brown, the same one in purple.
         return "something has another colour"
     if changes.changed_share > 0:
+        is_small = evidence.grid_side < limits.min_print_side
+        if is_small and is_drawing and changes.paper > limits.max_paper_of_small_drawing:
+            # Another digit on a display looks like letters that were laid over it.
+            return TOO_SMALL
         if not _is_large_enough(evidence.grid_side, changes, limits):
             return "too small to tell what was laid over the picture"
         return doubt_in_overlay(changes, limits)
@@ -159,8 +163,10 @@ def doubt_in_overlay(changes: Changes, limits: Thresholds) -> str:
         return "something changed on a page, a screen or a drawing"
     if changes.region_share > limits.max_overlay_share:
         return "too much of the picture changed"
-    least = limits.min_sure_share if _is_sure(changes, limits) else limits.min_overlay_share
-    if changes.changed_share < least or changes.extent < limits.min_overlay_extent:
+    is_sure = _is_sure(changes, limits) or _is_painted(changes, limits)
+    least = limits.min_sure_share if is_sure else limits.min_overlay_share
+    extent = limits.min_painted_line if is_sure else limits.min_overlay_extent
+    if changes.changed_share < least or changes.extent < extent:
         return "a small detail changed"
     return ""
 
@@ -180,11 +186,16 @@ def _is_sure(changes: Changes, limits: Thresholds) -> bool:
 
 def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
-    if changes.spotted > limits.max_spotted or _is_another_under_a_veil(changes, limits):
+    if _is_another_under_a_veil(changes, limits):
+        return False
+    if _is_painted(changes, limits):
+        # Small letters run together to spots.
+        return not changes.has_another_colour
+    if changes.spotted > limits.max_spotted:
         return False
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
         return True
-    if changes.has_another_colour:
+    if changes.has_another_colour or changes.paint.worst > limits.max_worst_unpainted:
         return False
     if changes.strewn or changes.detail_kept < _least_kept(changes, limits):
         # Round spots, or smooth ones on busy ground: painted over with what is beside them.
@@ -204,6 +215,24 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
         changes.opposed <= limits.max_opposed
         and changes.worst_place <= limits.max_worst_place
         and _are_letters(changes, limits)
+    )
+
+
+def _is_painted(changes: Changes, limits: Thresholds) -> bool:
+    """True when a line of strokes in two colours explains all that changed, on whatever ground."""
+    paint = changes.paint
+    return (
+        paint.unexplained <= limits.max_unpainted
+        and paint.worst <= limits.max_worst_of_paint
+        and paint.away <= limits.max_away_from_paint
+        and paint.covered >= limits.min_painted
+        and changes.line_extent >= limits.min_painted_line
+        and changes.beside <= limits.max_beside_paint
+        and changes.solid_share <= limits.max_solid_paint
+        and changes.detail_added >= limits.min_painted_detail * changes.detail_kept
+        and changes.paper <= limits.max_painted_paper
+        and changes.paper_around <= limits.max_paper_around_paint
+        and not changes.strewn
     )
 
 

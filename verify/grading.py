@@ -20,6 +20,7 @@ from verify.colour_maps import (
     MIN_SAMPLES,
     TRUSTED,
     capped_error,
+    even_map,
     fit_map,
 )
 from verify.colours import (
@@ -115,7 +116,9 @@ class Grading:
         return self.change > _GRADED or abs(self.saturation - 1.0) > _RESATURATED
 
 
-def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> Grading:
+def fit_grading(
+    a: U8, b: U8, mask: Mask, *, against: Grading | None = None, like: Grading | None = None
+) -> Grading:
     """Brings two aligned images to one grading.
 
     Args:
@@ -123,19 +126,25 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         mask: bool (h, w), where both are seen; text or a sticker over part of it does not bend
             the fit.
         against: what was found before; the map is fitted the other way.
+        like: what was found before; the map is fitted the same way, and is one of brightness and
+            contrast alone.
     """
     sample_a, sample_b = _samples(a, b, mask)
     chroma_a, chroma_b = chroma_of(sample_a), chroma_of(sample_b)
     spread_a, spread_b = float(chroma_a.std(axis=0).max()), float(chroma_b.std(axis=0).max())
     result_a, result_b, change, recolouring = a, b, 0.0, 0.0
     a_is_mapped = True
+    lit: F64 | None = None
     mapped, target = sample_a, sample_b
     if _looks_graded(sample_a, sample_b):
-        a_is_mapped = not against.a_is_mapped if against else _lies_before(sample_a, sample_b)
+        if like is not None:
+            a_is_mapped = like.a_is_mapped
+        else:
+            a_is_mapped = not against.a_is_mapped if against else _lies_before(sample_a, sample_b)
         source, target = (sample_a, sample_b) if a_is_mapped else (sample_b, sample_a)
-        chosen = fit_map(source, target)
+        chosen = fit_map(source, target) if like is None else even_map(source, target)
         is_open = chosen.matrix is not IDENTITY_MAP and chosen.error > GOOD_FIT
-        if against is None and is_open:
+        if against is None and like is None and is_open:
             backward = fit_map(target, source)
             if backward.error < _CLEARLY_BETTER * chosen.error:
                 chosen, source, a_is_mapped = backward, target, not a_is_mapped
@@ -144,19 +153,25 @@ def fit_grading(a: U8, b: U8, mask: Mask, *, against: Grading | None = None) -> 
         change = float(np.abs((mapped - source) @ LUMINANCE).mean())
         if float(np.abs(mapped - source).mean()) > _IDENTITY:
             recolouring = _recolouring(source, mapped)
+            lit = _ran_into_an_end(source, target) if change > _BRIGHTENED else None
+            if lit is not None:
+                recolouring = min(recolouring, _recolouring(lit, mapped))
             result_a = chosen.apply_to_image(a) if a_is_mapped else a
             result_b = b if a_is_mapped else chosen.apply_to_image(b)
     # Not what is laid over the picture.
     left = np.abs(mapped - target).sum(axis=1)
     agreeing = left <= np.partition(left, limit := int(TRUSTED * (len(left) - 1)))[limit]
     more, less = (chroma_a, chroma_b) if spread_a >= spread_b else (chroma_b, chroma_a)
+    tint = _tint(sample_a[agreeing], sample_b[agreeing])
+    if lit is not None:
+        tint = min(tint, _mean_moved(lit[agreeing], target[agreeing]))
     return Grading(
         a=result_a,
         b=result_b,
         change=change,
         saturation=saturation_factor(more, less),
         shift=float(np.hypot(*(more.mean(axis=0) - less.mean(axis=0)))),
-        tint=_tint(sample_a[agreeing], sample_b[agreeing]),
+        tint=tint,
         recolouring=recolouring,
         spread_a=spread_a,
         spread_b=spread_b,
@@ -174,7 +189,23 @@ def _tint(a: F64, b: F64) -> float:
         if np.abs((kept_a - kept_b) @ LUMINANCE).mean() > _BRIGHTENED:
             # A ground that ran into white with all the rest says nothing of its colour.
             a, b = kept_a, kept_b
+    return _mean_moved(a, b)
+
+
+def _mean_moved(a: F64, b: F64) -> float:
     return float(np.hypot(*chroma_moved(a, b).mean(axis=0)))
+
+
+def _ran_into_an_end(source: F64, target: F64) -> F64 | None:
+    """The source as bright as the target, where it ran into black or white on the way.
+
+    One factor and one offset for all three channels, with the range's ends clipped, move the
+    colours of what runs into an end, and those alone: yellow paper turns white. None where hardly
+    anything has.
+    """
+    lit = even_map(source, target).apply(source.astype(np.float32)).astype(np.float64)
+    ran = (lit > LIGHT_END) | (lit < DARK_END)
+    return lit if float(ran.mean()) > _LOST_APART else None
 
 
 def _looks_graded(a: F64, b: F64) -> bool:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.ground import clean_paper
+from verify.paint import NO_PAINT, Paint, find_paint
 from verify.palette import has_another_colour
 from verify.photometry import is_flat, luminance
 from verify.places import JOIN, Lines, Places, find_places, line_of
@@ -88,6 +89,7 @@ class Changes:
             or two wide have their edges there.
         translucency: correlation of the two in the middle of the changed places: the clean picture
             shows through; 0 where it would not be weaker there, or has nothing to show.
+        paint: how well paint in two colours explains the changed places, where they are letters.
         veil: the line from the clean picture to the other in the changed places, if there is one.
         detail_kept: detail of the clean picture in the changed places, for that around them; what
             was painted over with its surroundings has none.
@@ -121,6 +123,7 @@ class Changes:
     sharply_outlined: float = 0.0
     translucency: float = 0.0
     veil: Veil = _NO_VEIL
+    paint: Paint = NO_PAINT
     detail_kept: float = 1.0
     detail_added: float = 1.0
     solid_share: float = 0.0
@@ -180,6 +183,8 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
     left, top, right, bottom = places.box
     lines = Lines.of(line)
     outlined, sharply_outlined = _outlined(residual, changed, on_b=on_b)
+    graded = (residual.grading.a, residual.grading.b)
+    graded = graded if on_b else graded[::-1]
     return Changes(
         agreement_elsewhere=agreement,
         worst_elsewhere=worst,
@@ -197,6 +202,7 @@ def find_changes(pair: AlignedPair, residual: Residual) -> Changes:
         sharply_outlined=sharply_outlined,
         translucency=translucency,
         veil=fit_veil(*matched, changed, places) if translucency >= _VEILED else _NO_VEIL,
+        paint=find_paint(*graded, changed, mask),
         detail_kept=_relative_detail(clean_grey, changed, ring),
         detail_added=_relative_detail(luminance(dirty), changed, ring),
         solid_share=float(solid.sum()) / total,

@@ -46,6 +46,9 @@ _MISALIGNMENT, _LEAST_MISALIGNMENT = 0.6 / 2, 0.2 / 2
 # is allowed for elsewhere.
 _MEETING, _MEETING_FACTOR = 0.75, 3.0
 _QUANTISATION = 3.0
+# Noise of another grading over that of the first, up to which it may explain more: the noisier the
+# difference, the less is seen in it.
+_AS_QUIET = 1.1
 # Deviations of the noise that the pixels of a small place have to be beyond what is allowed,
 # together. Of 3,060 copies, 7 had such a place; one digit of seven pixels makes one.
 _SPECK = 20.0
@@ -116,11 +119,16 @@ def measure_residual(
     residual = _measure(pair, grading, saving, least_noise)
     if grading.is_graded and residual.unexplained.any():
         # What ran into an end has no way back, and which way that is may be hard to see: a
-        # grading that explains all in one direction explains it.
-        against = fit_grading(pair.a, pair.b, pair.mask, against=grading)
-        other = _measure(pair, against, saving, least_noise)
-        if other.unexplained.sum() < residual.unexplained.sum():
-            return other
+        # grading that explains all in one direction explains it. So does a poorer one, which
+        # follows a colour that only a little of the picture has as it follows the others.
+        for other_grading in (
+            fit_grading(pair.a, pair.b, pair.mask, against=grading),
+            fit_grading(pair.a, pair.b, pair.mask, like=grading),
+        ):
+            other = _measure(pair, other_grading, saving, least_noise)
+            is_as_quiet = other.noise <= _AS_QUIET * residual.noise
+            if is_as_quiet and other.unexplained.sum() < residual.unexplained.sum():
+                residual = other
     return residual
 
 

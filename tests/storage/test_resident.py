@@ -70,3 +70,21 @@ def test_what_is_written_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.M
         assert catalog.content_fingerprint() == other.content_fingerprint()
         vectors, _ = catalog.stored_embeddings("net", np.arange(1, 5))
         assert vectors.shape == (4, 16)
+
+
+def test_vectors_are_read_within_the_bound_between_two_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("storage.resident._LEAST", 0)
+    monkeypatch.setattr("storage.resident._SECONDS", 1000.0)
+    monkeypatch.setattr("storage.vector_blocks._BLOCKS_BETWEEN_LOOKS", 1)
+    make_many(tmp_path / "catalog.lmdb")
+    with Catalog.open_reader(tmp_path / "catalog.lmdb") as catalog:
+        ids = catalog.image_ids()
+        before, _ = catalog.stored_embeddings("net", ids)
+        read_all(catalog)
+        assert mapped_bytes(tmp_path) > 500_000
+        with bounded_memory(0):
+            after, found = catalog.stored_embeddings("net", ids)
+        assert mapped_bytes(tmp_path) < 200_000
+        assert found.any() and (after == before).all()

@@ -114,3 +114,35 @@ def test_tones_are_those_of_each_as_it_is_without_what_is_laid_over() -> None:
     grading = graded(picture, marked)
     assert grading.tones_b.brightness - grading.tones_a.brightness == pytest.approx(20, abs=1.5)
     assert grading.tones_b.red - grading.tones_a.red == pytest.approx(0, abs=1.0)
+
+
+def on_a_ground(colour: tuple[int, int, int]) -> U8:
+    """A photograph on a ground of one colour."""
+    page = np.full((480, 640, 3), colour, np.uint8)
+    page[60:300, 80:400] = photograph("astronaut.png")[60:300, 80:400]
+    return page
+
+
+def test_a_ground_that_ran_into_white_with_all_the_rest_was_not_recoloured() -> None:
+    yellowish = on_a_ground((225, 205, 180))
+    brighter = tone(lambda value: value * 1.25 + 15)(yellowish, random())
+    assert (brighter[0, 0, :2] == 255).all() and brighter[0, 0, 2] < 245
+    for forth in (graded(yellowish, brighter), graded(brighter, yellowish)):
+        assert forth.tint < 1.0
+        assert forth.recolouring < 6.0
+        assert left(forth) < 3.0
+    # The same photograph, as much brighter, on another ground.
+    bluish = tone(lambda value: value * 1.25 + 15)(on_a_ground((180, 192, 225)), random())
+    assert graded(yellowish, bluish).tint > 2.5
+
+
+def test_a_colour_that_little_of_the_picture_has_is_as_bright_as_all_others() -> None:
+    picture = on_a_ground((150, 140, 120))
+    picture[400:430, 600:630] = (40, 20, 90)
+    brighter = tone(lambda value: value * 1.25 + 15)(picture, random())
+    first = graded(picture, brighter)
+    again = fit_grading(picture, brighter, np.ones(picture.shape[:2], bool), like=first)
+    place = np.s_[405:425, 605:625]
+    away = np.abs(again.a[place].astype(float) - again.b[place])
+    assert away.max() <= 3.0
+    assert again.a_is_mapped == first.a_is_mapped

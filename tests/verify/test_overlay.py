@@ -26,6 +26,7 @@ from verify.calibration import THRESHOLDS, Strictness
 from verify.cascade import Verifier
 from verify.doubts import doubt_in_overlay
 from verify.overlay import Changes, find_changes
+from verify.paint import Paint
 from verify.residual import measure_residual
 from verify.warp import align_pixels
 
@@ -219,6 +220,8 @@ def test_another_picture_agrees_nowhere() -> None:
         ({"extent": 0.2}, "a small detail changed"),
         ({"line_extent": 0.2}, "something changed in the picture"),
         ({"beside": 0.4}, "something changed in the picture"),
+        # Under the letters is another picture.
+        ({"paint": Paint(0.02, 30.0, 0.02, 0.3)}, "something changed in the picture"),
     ],
 )
 def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt: str) -> None:
@@ -236,8 +239,56 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         detail_added=3.0,
         paper=0.3,
         paper_around=0.2,
+        paint=Paint(unexplained=0.02, worst=10.0, away=0.02, covered=0.3),
     )
     assert doubt_in_overlay(replace(letters, **changed), LIMITS) == doubt
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_laid_over"),
+    [
+        ({}, True),
+        # Two colours do not explain it.
+        ({"paint": Paint(0.02, 5.0, 0.01, 0.3)}, False),
+        ({"paint": Paint(0.001, 20.0, 0.01, 0.3)}, False),
+        ({"paint": Paint(0.001, 5.0, 0.05, 0.3)}, False),
+        # Nothing has them that had not before.
+        ({"paint": Paint(0.001, 5.0, 0.01, 0.05)}, False),
+        # No line of letters.
+        ({"line_extent": 0.2}, False),
+        ({"beside": 0.2}, False),
+        ({"strewn": True}, False),
+        # A part that was coloured, and is as plain as before.
+        ({"solid_share": 0.12}, False),
+        ({"detail_added": 0.5}, False),
+        # On a drawing it may be content.
+        ({"paper": 0.5}, False),
+        ({"paper_around": 0.4}, False),
+    ],
+)
+def test_letters_in_two_colours_may_cover_what_is_as_busy_as_they_are(
+    changed: dict[str, float], is_laid_over: bool
+) -> None:
+    letters = Changes(
+        agreement_elsewhere=1.0,
+        worst_elsewhere=1.0,
+        places=4,
+        changed_share=0.01,
+        region_share=0.05,
+        extent=0.5,
+        line_extent=0.5,
+        opposed=0.4,
+        worst_place=0.45,
+        sharply_outlined=0.1,
+        detail_kept=1.5,
+        detail_added=1.7,
+        spotted=0.9,
+        paper=0.1,
+        paper_around=0.05,
+        paint=Paint(unexplained=0.001, worst=5.0, away=0.01, covered=0.3),
+    )
+    doubt = doubt_in_overlay(replace(letters, **changed), LIMITS)
+    assert (doubt == "") is is_laid_over, doubt
 
 
 @pytest.mark.parametrize(
@@ -300,5 +351,6 @@ def test_letters_that_the_picture_shows_through_are_a_veil_and_a_light_is_none(
         detail_added=1.2,
         paper=0.3,
         paper_around=0.2,
+        paint=Paint(unexplained=0.02, worst=10.0, away=0.02, covered=0.3),
     )
     assert (doubt_in_overlay(replace(letters, **changed), LIMITS) == "") is is_veil
