@@ -125,21 +125,21 @@ def on_a_ground(colour: tuple[int, int, int]) -> U8:
 
 def test_a_ground_that_ran_into_white_with_all_the_rest_was_not_recoloured() -> None:
     yellowish = on_a_ground((225, 205, 180))
-    brighter = tone(lambda value: value * 1.25 + 15)(yellowish, random())
+    brighter = tone(lambda value: value * 1.25 + 0.06)(yellowish, random())
     assert (brighter[0, 0, :2] == 255).all() and brighter[0, 0, 2] < 245
     for forth in (graded(yellowish, brighter), graded(brighter, yellowish)):
         assert forth.tint < 1.0
         assert forth.recolouring < 6.0
         assert left(forth) < 3.0
     # The same photograph, as much brighter, on another ground.
-    bluish = tone(lambda value: value * 1.25 + 15)(on_a_ground((180, 192, 225)), random())
+    bluish = tone(lambda value: value * 1.25 + 0.06)(on_a_ground((150, 160, 185)), random())
     assert graded(yellowish, bluish).tint > 2.5
 
 
 def test_a_colour_that_little_of_the_picture_has_is_as_bright_as_all_others() -> None:
     picture = on_a_ground((150, 140, 120))
     picture[400:430, 600:630] = (40, 20, 90)
-    brighter = tone(lambda value: value * 1.25 + 15)(picture, random())
+    brighter = tone(lambda value: value * 1.25 + 0.06)(picture, random())
     first = graded(picture, brighter)
     again = fit_grading(picture, brighter, np.ones(picture.shape[:2], bool), like=first)
     place = np.s_[405:425, 605:625]

@@ -25,7 +25,8 @@ def fur(height: int = 240, width: int = 320) -> U8:
     rough = random.normal(0, 1, (height, width)).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(rough, (0, 0), 1.2), np.float32)[..., None]
     strokes = soft / soft.std()
-    return np.clip(np.array([140.0, 105.0, 70.0]) + 35 * strokes, 0, 255).astype(np.uint8)
+    coat = np.array([140.0, 105.0, 70.0]) + 35 * strokes
+    return np.asarray(np.clip(coat, 0, 255), np.uint8)
 
 
 def lettered(
