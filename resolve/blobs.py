@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from resolve.id_flags import IdFlags
 from resolve.preferences import Preference, PreferenceKind, Prefixes
-from storage.blob import looks_like_raw
+from storage.blob import raw_among
 from storage.blob_columns import BlobColumns
 from storage.records import BlobEntry, Holder
 
@@ -82,15 +82,16 @@ class BlobCensus:
             # Another process may have indexed more since: what it added stays.
             known = (part.image_ids > 0) & (part.image_ids <= last_image_id)
             np.add.at(self.blobs_of_image, part.image_ids[known], 1)
-            np.add.at(self.of_image, part.image_ids[known], part.sums[known])
+            np.add.at(self.of_image, part.image_ids[known], part.sums()[known])
             image_ids = part.image_ids.tolist()
-            for image_id, object_id in zip(image_ids, part.object_ids, strict=True):
-                if object_id:
-                    objects.append(hash(object_id))
-                    owners.append(image_id)
-            for image_id, uri in zip(image_ids, part.uris, strict=True):
-                if image_id and looks_like_raw(uri):
-                    self.named_raw.add(image_id)
+            if any(part.object_ids):
+                for image_id, object_id in zip(image_ids, part.object_ids, strict=True):
+                    if object_id:
+                        objects.append(hash(object_id))
+                        owners.append(image_id)
+            for place in raw_among(part.uris):
+                if image_ids[place]:
+                    self.named_raw.add(image_ids[place])
             if not protect and part.holders.count(Holder.OWN) == len(part):
                 continue
             for image_id, uri, holder in zip(image_ids, part.uris, part.holders, strict=True):

@@ -8,9 +8,12 @@ of: what is not found in its place is made anew.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import file_digest
+from itertools import islice, repeat
+from operator import contains
 from pathlib import Path
 from typing import IO
 
@@ -68,6 +71,8 @@ class CopiedRows:
         is_whole: Callable[[str], bool],
     ) -> None:
         self._file = file
+        # Lines that were read and put back.
+        self._ahead: deque[str] = deque()
         self._begins = begins
         self._path_of = path_of
         self._is_whole = is_whole
@@ -98,14 +103,60 @@ class CopiedRows:
             self._row = self._next()
         return None
 
+    def take_all(self, paths: Sequence[str]) -> list[str] | None:
+        """The rows of some blobs in the order of the catalog, where they follow each other.
+
+        None where they do not, or have to be looked at one by one; then none is taken.
+        """
+        if not paths:
+            return []
+        first = self.take(paths[0])
+        if first is None or len(paths) == 1:
+            return None if first is None else [first]
+        rows = [first, self._row, *self._lines(len(paths) - 2)]
+        if (
+            len(rows) == len(paths)
+            and not any(map(contains, rows, repeat('"')))
+            and all(map(str.startswith, rows, [f"{path}," for path in paths]))
+        ):
+            self._row = self._next()
+            return rows
+        self._ahead.extendleft(reversed(rows))
+        self._row = self._next()
+        return None
+
+    def take_each(self, paths: Sequence[str]) -> list[str] | None:
+        """The rows of these blobs; None where one has none, and then none is taken."""
+        rows: list[str] = []
+        for path in paths:
+            row = self.take(path)
+            if row is None:
+                self.put_back(rows)
+                return None
+            rows.append(row)
+        return rows
+
+    def put_back(self, rows: Sequence[str]) -> None:
+        """Undo that these were taken, which were the last ones."""
+        self._ahead.extendleft(reversed([*rows, self._row]))
+        self._row = self._next()
+
+    def _lines(self, count: int) -> list[str]:
+        """So many lines, or as many as there are."""
+        ahead = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
+        return ahead + list(islice(self._file, count - len(ahead)))
+
     def _next(self) -> str:
-        row = next(self._file, "")
+        row = self._line()
         while row and not self._is_whole(row):
-            more = next(self._file, "")
+            more = self._line()
             if not more:
                 break
             row += more
         return row
+
+    def _line(self) -> str:
+        return self._ahead.popleft() if self._ahead else next(self._file, "")
 
 
 def _begins_csv(row: str, path: str) -> bool:

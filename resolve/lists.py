@@ -11,20 +11,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
-from itertools import repeat
+from itertools import compress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resolve.copied_rows import CopiedRows, digests_of, opened_lists
 from resolve.effort import Effort
 from resolve.groups import Group
 from resolve.outcomes import (
     SAME_BYTES,
+    WHY_ALONE,
     Deleted,
     Kept,
     Outcomes,
@@ -55,6 +57,8 @@ UNREADABLE_COLUMNS = ("path", "reason")
 
 # Where the rows of an image's blobs come from.
 _ANEW, _ALONE, _KEEPER, _DELETED = 0, 1, 2, 3
+# Blobs whose rows are looked up together, at least.
+_FEWEST_TOGETHER = 4
 
 _TO_BE_QUOTED = re.compile('[,"\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -86,9 +90,7 @@ def write_lists(
         files[DELETE].write(csv_row(DELETE_COLUMNS))
         files[UNREADABLE].write(csv_row(UNREADABLE_COLUMNS))
         copied = _Copied.opened(out, resolution, outcomes, stack)
-        for uri, size, image_id, part, place in _blobs(catalog):
-            if copied is not None and copied.written(uri, size, image_id, files, counts):
-                continue
+        for uri, size, image_id, part, place in _made_anew(catalog, copied, files, counts):
             alone = outcomes.why_alone(image_id)
             if alone is not None:
                 because, reason = alone
@@ -121,11 +123,25 @@ def write_lists(
     return summary
 
 
-def _blobs(catalog: CatalogView) -> Iterator[tuple[str, int, int, BlobColumns, int]]:
-    """URI, size and image id of every blob, and where the rest is, which few are asked for."""
+def _made_anew(
+    catalog: CatalogView,
+    copied: _Copied | None,
+    files: Mapping[str, IO[str]],
+    counts: SummaryCounts,
+) -> Iterator[tuple[str, int, int, BlobColumns, int]]:
+    """URI, size and image id of each blob whose rows have to be made, and where the rest is.
+
+    Those of the others are written before the next is given.
+    """
     for part in catalog.blob_columns():
         ids = part.image_ids.tolist()
-        yield from zip(part.uris, part.sizes, ids, repeat(part), range(len(part)), strict=False)
+        place = 0
+        while place < len(part):
+            if copied is not None:
+                place = copied.write(part, place, files, counts)
+            if place < len(part):
+                yield part.uris[place], part.sizes[place], ids[place], part, place
+                place += 1
 
 
 class _Copied:
@@ -136,12 +152,17 @@ class _Copied:
     """
 
     def __init__(
-        self, keep: IO[str], delete: IO[str], groups: IO[str], kinds: bytes, outcomes: Outcomes
+        self,
+        keep: IO[str],
+        delete: IO[str],
+        groups: IO[str],
+        kinds: NDArray[np.uint8],
+        outcomes: Outcomes,
     ) -> None:
         self._keep, self._delete = CopiedRows.of_csv(keep), CopiedRows.of_csv(delete)
         self._groups = CopiedRows.of_groups(groups)
         self._kinds = kinds
-        self._why_alone = outcomes.why_alone
+        self._outcomes = outcomes
 
     @classmethod
     def opened(
@@ -158,20 +179,76 @@ class _Copied:
         is_deleted, is_grouped = resolution.keeper_of > 0, resolution.group_of > 0
         kinds = np.where(is_deleted, _DELETED, np.where(is_grouped, _KEEPER, _ALONE))
         keep, delete, groups = found
-        sources = np.where(is_same, kinds, _ANEW).astype("u1").tobytes()
+        sources = np.where(is_same, kinds, _ANEW).astype(np.uint8)
         return cls(keep, delete, groups, sources, outcomes)
 
-    def written(
+    def write(
+        self, part: BlobColumns, first: int, files: Mapping[str, IO[str]], counts: SummaryCounts
+    ) -> int:
+        """Write and count the rows of a blob and of those after it, up to one whose rows have to be
+        made. Returns the place of that one."""
+        ids = part.image_ids[first:]
+        kinds = self._kinds[np.minimum(ids, len(self._kinds) - 1)]
+        kinds[ids >= len(self._kinds)] = _ANEW
+        anew = np.flatnonzero(kinds == _ANEW)
+        kinds = kinds[: anew[0]] if len(anew) else kinds
+        stop = first + len(kinds)
+        if len(kinds) >= _FEWEST_TOGETHER and self._written(part, first, kinds, files, counts):
+            return stop
+        for place, kind in enumerate(kinds.tolist(), start=first):
+            if not self._is_written(part, place, kind, files, counts):
+                return place
+        return stop
+
+    def _written(
         self,
-        uri: str,
-        size: int,
-        image_id: int,
+        part: BlobColumns,
+        first: int,
+        kinds: NDArray[np.uint8],
+        files: Mapping[str, IO[str]],
+        counts: SummaryCounts,
+    ) -> bool:
+        """Write and count the rows of some blobs that stand one after the other in the lists.
+
+        False, and nothing is written, where they do not.
+        """
+        here = slice(first, first + len(kinds))
+        uris, sizes = part.uris[here], np.array(part.sizes[here], np.int64)
+        is_deleted, is_keeper, is_alone = (kinds == kind for kind in (_DELETED, _KEEPER, _ALONE))
+        whys = self._outcomes.whys_alone(part.image_ids[here][is_alone])
+        if not whys.all():
+            return False
+        keep = self._keep.take_all(_chosen(uris, ~is_deleted))
+        if keep is None:
+            return False
+        delete = self._delete.take_all(_chosen(uris, is_deleted))
+        groups = self._groups.take_each(_chosen(uris, is_keeper)) if delete is not None else None
+        if delete is None or groups is None:
+            self._keep.put_back(keep)
+            self._delete.put_back(delete or [])
+            return False
+        for name, rows in ((KEEP, keep), (DELETE, delete), (GROUPS, groups)):
+            files[name].writelines(rows)
+        counts.groups += len(groups)
+        counts.add_all_kept("keeper", sizes[is_keeper])
+        for why, (because, _) in WHY_ALONE.items():
+            counts.add_all_kept(because, sizes[is_alone][whys == why])
+        for row, size in zip(delete, sizes[is_deleted].tolist(), strict=True):
+            counts.add_deleted(row.split(",", 3)[2], size)
+        return True
+
+    def _is_written(
+        self,
+        part: BlobColumns,
+        place: int,
+        kind: int,
         files: Mapping[str, IO[str]],
         counts: SummaryCounts,
     ) -> bool:
         """Write and count the rows of a blob; False where they have to be made."""
-        kind = self._kinds[image_id] if image_id < len(self._kinds) else _ANEW
-        if kind == _ALONE and (alone := self._why_alone(image_id)) is not None:
+        uri, size = part.uris[place], part.sizes[place]
+        alone = self._outcomes.why_alone(int(part.image_ids[place])) if kind == _ALONE else None
+        if alone is not None:
             row = self._keep.take(uri)
             if row is None:
                 return False
@@ -196,6 +273,10 @@ class _Copied:
             return False
         files[KEEP].write(row)
         return True
+
+
+def _chosen(uris: Sequence[str], wanted: NDArray[np.bool_]) -> list[str]:
+    return list(compress(uris, wanted.tolist()))
 
 
 def csv_row(cells: Iterable[str]) -> str:

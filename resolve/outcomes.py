@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resolve.blobs import IN_REFERENCE, BlobPlan
 from resolve.groups import Group, Member
@@ -28,7 +29,7 @@ UNREAD = "known by size and MD5: to be read before anything is done"
 _SINCE = "indexed since this was resolved"
 # Why an image stays that is neither a keeper nor deleted, as `Kept` has it.
 _NO_COPIES, _LINKED = 1, 2
-_WHY_ALONE = {
+WHY_ALONE = {
     _NO_COPIES: ("no_copies", "no copies found"),
     _LINKED: ("not_covered", "like others, but none may stand for it"),
 }
@@ -104,7 +105,11 @@ class Outcomes:
         """Why the only blob of an image stays, as `Kept` has it, where nothing else has to be
         looked at: most images are in no group and nobody's concern. None for others."""
         place = self._is_alone[image_id] if image_id < len(self._is_alone) else 0
-        return _WHY_ALONE[place] if place else None
+        return WHY_ALONE[place] if place else None
+
+    def whys_alone(self, image_ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The same of many images: keys of `WHY_ALONE`, 0 for the others; uint8 (n,)."""
+        return np.frombuffer(self._is_alone, np.uint8)[image_ids]
 
     def of_listed(self, entry: BlobEntry) -> Outcome | ReferenceKeeper | None:
         """What becomes of a blob that either index lists; None for one that only the reference
@@ -210,11 +215,11 @@ class Outcomes:
         if looks_like_raw(entry.uri) and self._catalog.record(image_id).format == RAW_FORMAT:
             return Kept(entry, "", False, "raw", self._why_raw(entry))
         if image_id < len(resolution.was_linked) and resolution.was_linked[image_id]:
-            return Kept(entry, "", False, *_WHY_ALONE[_LINKED])
-        return Kept(entry, "", False, *_WHY_ALONE[_NO_COPIES])
+            return Kept(entry, "", False, *WHY_ALONE[_LINKED])
+        return Kept(entry, "", False, *WHY_ALONE[_NO_COPIES])
 
     def _images_alone(self) -> bytes:
-        """For each image id a place in `_WHY_ALONE`, or 0."""
+        """For each image id a place in `WHY_ALONE`, or 0."""
         resolution, census = self._resolution, self._resolution.census
         size = len(resolution.group_of)
         is_alone = (resolution.group_of == 0) & (resolution.keeper_of == 0)

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from resolve.effort import Effort, VerificationCost
 from resolve.outcomes import Deleted, Kept, Outcome, ReferenceKeeper
 from resolve.resolution import Resolution
@@ -115,6 +118,13 @@ class SummaryCounts:
         self.blobs += 1
         self.bytes += size
         self.kept[because] += 1
+
+    def add_all_kept(self, because: str, sizes: NDArray[np.int64]) -> None:
+        """Count blobs that stay for one reason, of so many bytes each; int64 (n,)."""
+        if len(sizes):
+            self.blobs += len(sizes)
+            self.bytes += int(sizes.sum())
+            self.kept[because] += len(sizes)
 
     def add_deleted(self, relation: str, size: int) -> None:
         """Count a blob to be deleted."""

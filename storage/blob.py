@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 IMAGE_SUFFIXES = frozenset(
@@ -19,6 +20,9 @@ RAW_SUFFIXES = frozenset(
     )
 )
 
+# The longest of them, and the dot.
+_RAW_ENDING = 1 + max(map(len, RAW_SUFFIXES))
+
 
 def looks_like_image(name: str) -> bool:
     """Whether a listing takes this name for an image: by its suffix, in either case."""
@@ -28,6 +32,14 @@ def looks_like_image(name: str) -> bool:
 def looks_like_raw(name: str) -> bool:
     """Whether this is how cameras name RAW files: by its suffix, in either case."""
     return _suffix(name) in RAW_SUFFIXES
+
+
+def raw_among(names: Sequence[str]) -> list[int]:
+    """The places of those of many names for which `looks_like_raw` is true."""
+    # Names by the million end in a handful of ways.
+    endings = [name[-_RAW_ENDING:] for name in names]
+    raw = {ending for ending in set(endings) if looks_like_raw(ending)}
+    return [place for place, ending in enumerate(endings) if ending in raw] if raw else []
 
 
 def _suffix(name: str) -> str:

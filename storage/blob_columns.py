@@ -24,8 +24,8 @@ from storage.codec import (
 )
 from storage.records import BlobEntry, Holder
 
-_FIELDS = (10, 11)
-_URI, _SIZE, _OBJECT_ID, _IMAGE_ID = 1, 2, 5, 8
+_FIELDS = frozenset((10, 11))
+_VERSION, _URI, _SIZE, _OBJECT_ID, _IMAGE_ID = 0, 1, 2, 5, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,8 @@ class BlobColumns:
         uris, object_ids: (n,), as in `BlobEntry`; sizes: (n,), bytes.
         image_ids: int64 (n,), 0 where it is unreadable.
         holders: (n,), which index lists each.
-        sums: uint32 (n,): CRC-32 of all that the catalog knows of each. Another number tells that
-            something of it has changed.
+        sums: gives uint32 (n,): CRC-32 of all that the catalog knows of each. Another number tells
+            that something of it has changed.
         entry: all that is known of the blob at a place.
     """
 
@@ -46,7 +46,7 @@ class BlobColumns:
     object_ids: Sequence[str]
     image_ids: NDArray[np.int64]
     holders: Sequence[Holder]
-    sums: NDArray[np.uint32]
+    sums: Callable[[], NDArray[np.uint32]]
     entry: Callable[[int], BlobEntry]
 
     @classmethod
@@ -64,20 +64,20 @@ class BlobColumns:
         unpacker.feed(b"".join([value for _, value in rows]))
         try:
             found = list(unpacker)
-            if len(found) != len(rows) or any(
-                row[0] != LAYOUT_VERSION or len(row) not in _FIELDS for row in found
-            ):
+            is_known = set(map(len, found)) <= _FIELDS and len(found) == len(rows)
+            columns = list(zip(*found, strict=False)) if found else [()] * min(_FIELDS)
+            if not is_known or not set(columns[_VERSION]) <= {LAYOUT_VERSION}:
                 raise LayoutError("not blob entries")
             return cls(
                 [
-                    key.decode("utf-8", SURROGATES) if row[_URI] is None else row[_URI]
-                    for (key, _), row in zip(rows, found, strict=True)
+                    key.decode("utf-8", SURROGATES) if uri is None else uri
+                    for (key, _), uri in zip(rows, columns[_URI], strict=True)
                 ],
-                [row[_SIZE] for row in found],
-                [row[_OBJECT_ID] for row in found],
-                np.array([row[_IMAGE_ID] for row in found], np.int64),
+                columns[_SIZE],
+                columns[_OBJECT_ID],
+                np.array(columns[_IMAGE_ID], np.int64),
                 [Holder.OWN] * len(rows),
-                np.array([crc32(value, crc32(key)) for key, value in rows], np.uint32),
+                lambda: np.array([crc32(value, crc32(key)) for key, value in rows], np.uint32),
                 lambda place: decode(*rows[place]),
             )
         except (TypeError, ValueError, OverflowError, msgpack.UnpackException) as error:
@@ -92,7 +92,7 @@ class BlobColumns:
             [entry.object_id for entry in entries],
             np.array([entry.image_id for entry in entries], np.int64),
             [entry.holder for entry in entries],
-            np.array(
+            lambda: np.array(
                 [crc32(encode_entry(entry), crc32(blob_key(entry.uri))) for entry in entries],
                 np.uint32,
             ),

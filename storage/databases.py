@@ -31,6 +31,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -162,20 +163,18 @@ def scan(
     position = max(start, prefix)
     while True:
         found: list[tuple[bytes, bytes]] = []
-        is_last = True
         with (
             storage_faults(path),
             environment.begin() as txn,
             txn.cursor(db=database) as cursor,
         ):
             if cursor.set_range(position):
-                for key, value in cursor:
-                    if not key.startswith(prefix):
-                        break
-                    found.append((key, value))
-                    if len(found) == rows:
-                        is_last = False
-                        break
+                found = list(islice(cursor, rows))
+        is_last = len(found) < rows
+        if found and not found[-1][0].startswith(prefix):
+            # They are in order, so those that begin so come first.
+            found = list(takewhile(lambda row: row[0].startswith(prefix), found))
+            is_last = True
         if found:
             yield found
         if is_last:

@@ -75,6 +75,7 @@ class Thresholds:
         min_painted_line, max_beside_paint, max_solid_paint, min_painted_detail, max_painted_paper,
             max_paper_around_paint: of such letters, `min_overlay_extent`, `max_beside`,
             `max_solid_share`, `min_detail_ratio`, `max_paper` and `max_paper_around`.
+        max_solid_letters: `max_solid_paint` where `max_opposed_solid` is kept to.
         max_worst_unpainted: what a place may have that paint does not explain, whatever else tells
             letters: under them may be another picture.
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
@@ -175,10 +176,11 @@ class Thresholds:
     min_painted_line: float = 0.25
     max_beside_paint: float = 0.10
     max_solid_paint: float = 0.10
+    max_solid_letters: float = 0.26
     min_painted_detail: float = 0.80
     max_painted_paper: float = 0.45
     max_paper_around_paint: float = 0.30
-    max_worst_unpainted: float = 25.0
+    max_worst_unpainted: float = 20.0
     min_detail_kept: float = 0.50
     max_detail_kept: float = 2.60
     min_detail_ratio: float = 2.0

@@ -188,14 +188,17 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
     if _is_another_under_a_veil(changes, limits):
         return False
-    if _is_painted(changes, limits):
+    is_other = _has_another_colour(changes, limits)
+    if _is_painted(changes, limits) and not is_other:
         # Small letters run together to spots.
-        return not changes.has_another_colour
+        return True
     if changes.spotted > limits.max_spotted:
         return False
+    is_other |= _has_more_than_paint(changes, limits)
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
-        return True
-    if changes.has_another_colour or changes.paint.worst > limits.max_worst_unpainted:
+        # Through a thin veil the picture shows, so that the words have no colour of their own.
+        return changes.translucency >= limits.min_thin_veil or not is_other
+    if is_other:
         return False
     if changes.strewn or changes.detail_kept < _least_kept(changes, limits):
         # Round spots, or smooth ones on busy ground: painted over with what is beside them.
@@ -221,6 +224,9 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
 def _is_painted(changes: Changes, limits: Thresholds) -> bool:
     """True when a line of strokes in two colours explains all that changed, on whatever ground."""
     paint = changes.paint
+    # Thick letters, as long as none of it is to be seen on both sides.
+    is_one_sided = _most_opposed(changes) <= limits.max_opposed_solid
+    solid = limits.max_solid_letters if is_one_sided else limits.max_solid_paint
     return (
         paint.unexplained <= limits.max_unpainted
         and paint.worst <= limits.max_worst_of_paint
@@ -228,12 +234,25 @@ def _is_painted(changes: Changes, limits: Thresholds) -> bool:
         and paint.covered >= limits.min_painted
         and changes.line_extent >= limits.min_painted_line
         and changes.beside <= limits.max_beside_paint
-        and changes.solid_share <= limits.max_solid_paint
+        and changes.solid_share <= solid
         and changes.detail_added >= limits.min_painted_detail * changes.detail_kept
         and changes.paper <= limits.max_painted_paper
         and changes.paper_around <= limits.max_paper_around_paint
         and not changes.strewn
     )
+
+
+def _has_another_colour(changes: Changes, limits: Thresholds) -> bool:
+    """True when a place has, which two colours and what was there before may not be mixed to."""
+    is_mixed = changes.paint.unexplained <= limits.max_unpainted
+    is_one_sided = changes.worst_place <= limits.max_worst_place
+    return changes.has_another_colour and not (is_mixed and is_one_sided)
+
+
+def _has_more_than_paint(changes: Changes, limits: Thresholds) -> bool:
+    """True when a place shows what neither was there nor are letters."""
+    is_thin = changes.translucency >= limits.min_thin_veil
+    return not is_thin and changes.paint.worst > limits.max_worst_unpainted
 
 
 def _is_another_under_a_veil(changes: Changes, limits: Thresholds) -> bool:

@@ -31,8 +31,11 @@ _APART, _ROUNDS = 1.5, 3
 _FEWEST, _FEWEST_OF_A_COLOUR = 20, 5
 # The most that one pixel says of which colours were painted, grey levels.
 _MOST = 100.0
-# Mixtures of the two colours that are tried.
-_MIXTURES = 9
+# Mixtures of the two colours that are tried; colours that may be the second one, and pixels that
+# are asked which of them explains most.
+_MIXTURES, _TRIED, _ASKED = 9, 8, 500
+# Of what the best of them leaves, and of the squared difference, what another may leave.
+_NEARLY, _HARDLY = 1.5, 0.002
 # Pixels across of a place that is told from the next; longer side of the frame on which strokes of
 # letters are no spots. (Of 600 pairs with other changes, 100 to 160 pixels large, 20 look painted;
 # of 257 with 200, none.)
@@ -77,9 +80,9 @@ def find_paint(clean: U8, dirty: U8, changed: Mask, mask: Mask) -> Paint:
     before, after = _weighted(clean[where]), _weighted(dirty[where])
     difference = np.linalg.norm(after - before, axis=1)
     total = float((difference**2).sum())
-    colours = _commonest(after, np.minimum(difference, _MOST))
-    if not len(colours) or total <= 0:
+    if len(after) < _FEWEST or total <= 0:
         return NO_PAINT
+    colours = _of_paint(before, after, np.minimum(difference, _MOST))
     left = np.maximum(_from_mixtures(after, before, colours) - _SAVED, 0.0) ** 2
     there, here = _nearest(before, colours), _nearest(after, colours)
     energy = np.zeros(where.shape, np.float32)
@@ -102,25 +105,51 @@ def _weighted(rgb: U8) -> F32:
     return np.stack([grey, _CHROMA * red, _CHROMA * blue], axis=1)
 
 
-def _commonest(colours: F32, weights: F32) -> F32:
-    """One or two colours that stand out among some (n, 3): float32 (k, 3), k up to 2."""
+def _of_paint(before: F32, after: F32, weights: F32) -> F32:
+    """One or two colours that letters may have, float32 (k, 3), k up to 2.
+
+    The commonest where the two differ, and the commonest of those that explain nearly all of what
+    it leaves: strokes of a pixel or two are mixed with their outline nearly everywhere.
+    """
+    first = _commonest(after, weights, 1)
+    if not len(first):
+        return first
+    step = len(after) // _ASKED + 1
+    before, after = before[::step], after[::step]
+    others = _commonest(after, weights[::step], _TRIED)
+    is_apart = np.linalg.norm(others - first, axis=1) > _APART * _SAME
+    pairs = [np.stack([first[0], other]) for other in others[is_apart]]
+    if not pairs:
+        return first
+    left = np.array([_cost(_from_mixtures(after, before, pair)) for pair in pairs])
+    enough = _NEARLY * left.min() + _HARDLY * float(((after - before) ** 2).sum())
+    return pairs[int(np.argmax(left <= enough))]
+
+
+def _cost(away: F32) -> float:
+    return float((np.maximum(away - _SAVED, 0.0) ** 2).sum())
+
+
+def _commonest(colours: F32, weights: F32, most: int) -> F32:
+    """Colours, far from each other, that some (n, 3) crowd around: the commonest first, float32
+    (k, 3), k up to `most`."""
+    cells = np.floor(colours / np.array(_STEPS, np.float32)).astype(np.int64)
+    _, of_cell = np.unique(cells, axis=0, return_inverse=True)
+    of_cell = of_cell.ravel()
+    left = weights + np.float32(1e-6)
     found: list[F32] = []
-    is_left = np.ones(len(colours), bool)
-    for _ in range(2):
-        some, of_some = colours[is_left], weights[is_left]
-        if len(some) < _FEWEST or float(of_some.sum()) <= 0:
-            break
-        cells = np.floor(some / np.array(_STEPS, np.float32)).astype(np.int64)
-        _, cell = np.unique(cells, axis=0, return_inverse=True)
-        near = cell.ravel() == int(np.bincount(cell.ravel(), of_some).argmax())
-        colour = np.average(some[near], axis=0, weights=of_some[near] + 1e-6)
+    while len(found) < most and left.any():
+        cell = of_cell == int(np.bincount(of_cell, left).argmax())
+        near = cell & (left > 0)
+        colour = np.average(colours[near], axis=0, weights=left[near])
         for _ in range(_ROUNDS):
-            near = np.linalg.norm(some - colour, axis=1) < _SAME
+            near = (np.linalg.norm(colours - colour, axis=1) < _SAME) & (left > 0)
             if int(near.sum()) < _FEWEST_OF_A_COLOUR:
                 break
-            colour = np.average(some[near], axis=0, weights=of_some[near] + 1e-6)
+            colour = np.average(colours[near], axis=0, weights=left[near])
         found.append(np.asarray(colour, np.float32))
-        is_left &= np.linalg.norm(colours - colour, axis=1) > _APART * _SAME
+        is_like_it = np.linalg.norm(colours - colour, axis=1) <= _APART * _SAME
+        left = np.where(cell | is_like_it, np.float32(0), left)
     return np.array(found, np.float32).reshape(-1, 3)
 
 

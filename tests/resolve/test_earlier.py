@@ -25,6 +25,7 @@ from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.self_join import CandidateStatistics, candidate_pairs
 from storage.blob import Blob
+from storage.blob_columns import BlobColumns
 from storage.catalog import Catalog, CatalogBatch, IndexedBlob
 from storage.index_directory import IndexDirectory
 
@@ -55,14 +56,15 @@ class Resolved:
                 catalog, pairs, verdicts, options, earlier=self.earlier
             )
             written: dict[str, str] = {}
-            is_copied: list[bool] = []
-            copy = _Copied.written
+            copied: list[int] = []
+            copy = _Copied.write
 
-            def written_or_not(*args: Any) -> bool:
-                is_copied.append(copy(*args))
-                return is_copied[-1]
+            def counted(self: _Copied, part: BlobColumns, first: int, *rest: Any) -> int:
+                stop = copy(self, part, first, *rest)
+                copied.append(stop - first)
+                return stop
 
-            with patch.object(_Copied, "written", written_or_not):
+            with patch.object(_Copied, "write", counted):
                 write_lists(self.resolution, catalog, out, written=written)
             assert statistics.searched is not None
             later = self.resolution.for_later(statistics.searched, written)
@@ -74,7 +76,7 @@ class Resolved:
         )
         self.lists = {name: (out / name).read_bytes() for name in LIST_FILES if name != SUMMARY}
         self.summary = json.loads((out / SUMMARY).read_text())
-        self.blobs_looked_at = self.summary["blobs"] - sum(is_copied)
+        self.blobs_looked_at = self.summary["blobs"] - sum(copied)
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,11 @@ def test_columns_are_the_entries(catalog: Catalog, make_batch: MakeBatch) -> Non
     entries = list(catalog.blobs())
     (columns,) = catalog.blob_columns()
     assert columns.uris == [entry.uri for entry in entries]
-    assert columns.sizes == [entry.size for entry in entries]
-    assert columns.object_ids == [entry.object_id for entry in entries]
+    assert list(columns.sizes) == [entry.size for entry in entries]
+    assert list(columns.object_ids) == [entry.object_id for entry in entries]
     assert columns.image_ids.tolist() == [entry.image_id for entry in entries]
     assert [columns.entry(place) for place in range(len(columns))] == entries
-    assert columns.sums.tolist() == BlobColumns.of_entries(entries).sums.tolist()
+    assert columns.sums().tolist() == BlobColumns.of_entries(entries).sums().tolist()
     assert sorted(columns.image_ids.tolist()) == [0, 1, 2, 3]
 
 
@@ -46,7 +46,7 @@ def test_columns_are_the_entries(catalog: Catalog, make_batch: MakeBatch) -> Non
 def test_another_sum_tells_that_a_blob_has_changed(changed: dict[str, object]) -> None:
     fields = {name: getattr(ENTRY, name) for name in ENTRY.__slots__}
     before, after = (
-        BlobColumns.of_rows([row(entry)]).sums for entry in (ENTRY, BlobEntry(**fields | changed))
+        BlobColumns.of_rows([row(entry)]).sums() for entry in (ENTRY, BlobEntry(**fields | changed))
     )
     assert before != after
 

@@ -260,6 +260,7 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         ({"strewn": True}, False),
         # A part that was coloured, and is as plain as before.
         ({"solid_share": 0.12}, False),
+        ({"solid_share": 0.2, "opposed": 0.03, "worst_place": 0.03}, True),
         ({"detail_added": 0.5}, False),
         # On a drawing it may be content.
         ({"paper": 0.5}, False),
