@@ -39,6 +39,9 @@ _BLEEDING = ((320, 7), (160, 5), (0, 3))
 # How far out a strip beside the picture is looked at, pixels, and how far the picture's colour is
 # from its own, grey levels; letters may reach into it.
 _STRIP, _STRIP_STEP, _STRIP_PLAIN = 6, 12.0, 0.85
+# Of a frame, what the corners take that a turned copy has lost, or has left blank; how plain they
+# are then; degrees.
+_CORNERS, _BLANK, _LEAST_TURN = 0.08, 0.98, 1.5
 # How far beside an empty margin the picture is looked at, pixels.
 _RING = 8
 
@@ -94,6 +97,11 @@ def frame_share(image: U8, other: Size, homography: F64) -> FrameShare:
     lost = max(0.0, share - empty)
     if lost <= _SLACK:
         return FrameShare(seen=seen, lost=0.0, margin=empty, is_pasted=False)
+    if lost <= _CORNERS and _is_turned(size, homography):
+        # Screens and collages with so little beside the picture do not show it askew.
+        is_blank = float(is_flat(luminance(image))[outside].mean()) >= _BLANK
+        left = 0.0 if is_blank else lost
+        return FrameShare(seen=seen, lost=left, margin=share - left, is_pasted=False)
     is_pasted = _ends_in_an_edge(image, inside, margin)
     plain = float(is_flat(luminance(image))[outside].mean()) if is_pasted else 0.0
     return FrameShare(seen=seen, lost=lost, margin=empty, is_pasted=is_pasted, plain=plain)
@@ -107,6 +115,14 @@ def _is_within(size: Size, other: Size, homography: F64) -> bool:
         and x.max() <= other.width - 0.49
         and y.max() <= other.height - 0.49
     )
+
+
+def _is_turned(size: Size, homography: F64) -> bool:
+    """True when the two are turned against each other otherwise than by quarters."""
+    across = np.array([[0.25, 0.5], [0.75, 0.5]]) * [size.width, size.height]
+    (left, right) = project(homography, across)
+    turned = float(np.degrees(np.arctan2(*(right - left)[::-1]))) % 90.0
+    return min(turned, 90.0 - turned) >= _LEAST_TURN
 
 
 def _empty_margin(image: U8, outside: Mask) -> Mask:

@@ -140,3 +140,41 @@ def test_a_rounding_of_the_crop_to_whole_pixels_is_no_loss() -> None:
     picture = photograph("coffee.png")
     height, width = picture.shape[:2]
     assert within(picture, 1, 1, width - 2, height - 2).lost == 0
+
+
+def turned(picture: U8, degrees: float) -> tuple[U8, NDArray[np.float64]]:
+    """A picture turned within its frame, its corners left black, and the map to it."""
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    copy = np.asarray(cv2.warpAffine(picture, turn, (width, height)), np.uint8)
+    return copy, np.vstack([turn, [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("degrees", [-5.0, 3.0, 5.0])
+@pytest.mark.parametrize("is_dark", [False, True])
+def test_the_corners_that_a_turn_cuts_off_are_no_screen_around_the_picture(
+    degrees: float, is_dark: bool
+) -> None:
+    # A night, in which the black corners of the copy have no edge; or a picture with a frame line,
+    # along which it ends for a good part.
+    picture = photograph("rocket.jpg").copy()
+    if is_dark:
+        picture[:] = (picture * 0.05).astype(np.uint8)
+    else:
+        cv2.rectangle(
+            picture, (14, 14), (picture.shape[1] - 15, picture.shape[0] - 15), (255,) * 3, 3
+        )
+    copy, to_copy = turned(picture, degrees)
+    size = size_of(picture)
+    original = frame_share(picture, size, to_copy)
+    assert original.lost == pytest.approx(1 - original.seen, abs=0.03) and not original.is_pasted
+    blank = frame_share(copy, size, np.linalg.inv(to_copy))
+    assert blank.lost == 0.0 and not blank.is_pasted
+    assert blank.margin == pytest.approx(1 - blank.seen, abs=0.01)
+
+
+def test_a_crop_beside_corners_is_still_lost() -> None:
+    picture = photograph("astronaut.png")
+    height, width = picture.shape[:2]
+    turn = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), 5.0, 1.25), [0.0, 0.0, 1.0]])
+    assert frame_share(picture, size_of(picture), turn).lost > 0.2
