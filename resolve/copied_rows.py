@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import file_digest
-from itertools import islice, repeat
-from operator import contains
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -116,7 +115,7 @@ class CopiedRows:
         rows = [first, self._row, *self._lines(len(paths) - 2)]
         if (
             len(rows) == len(paths)
-            and not any(map(contains, rows, repeat('"')))
+            and all(map(self._is_whole, rows))
             and all(map(str.startswith, rows, [f"{path}," for path in paths]))
         ):
             self._row = self._next()

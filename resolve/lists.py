@@ -223,7 +223,9 @@ class _Copied:
             return False
         delete = self._delete.take_all(_chosen(uris, is_deleted))
         groups = self._groups.take_each(_chosen(uris, is_keeper)) if delete is not None else None
-        if delete is None or groups is None:
+        relations = [_relation_of(row) for row in delete or ()]
+        if delete is None or groups is None or not all(relations):
+            self._groups.put_back(groups or [])
             self._keep.put_back(keep)
             self._delete.put_back(delete or [])
             return False
@@ -233,8 +235,8 @@ class _Copied:
         counts.add_all_kept("keeper", sizes[is_keeper])
         for why, (because, _) in WHY_ALONE.items():
             counts.add_all_kept(because, sizes[is_alone][whys == why])
-        for row, size in zip(delete, sizes[is_deleted].tolist(), strict=True):
-            counts.add_deleted(row.split(",", 3)[2], size)
+        for relation, size in zip(relations, sizes[is_deleted].tolist(), strict=True):
+            counts.add_deleted(relation, size)
         return True
 
     def _is_written(
@@ -263,16 +265,22 @@ class _Copied:
             counts.add_kept("keeper", size)
         elif kind == _DELETED:
             row = self._delete.take(uri)
-            # Where cells are quoted the relation is not the third between commas.
-            if row is None or '"' in row:
+            relation = "" if row is None else _relation_of(row)
+            if row is None or not relation:
                 return False
-            counts.add_deleted(row.split(",", 3)[2], size)
+            counts.add_deleted(relation, size)
             files[DELETE].write(row)
             return True
         else:
             return False
         files[KEEP].write(row)
         return True
+
+
+def _relation_of(row: str) -> str:
+    """The relation in a row of delete.csv; "" where a comma in a path hides which cell it is."""
+    path, keep, relation, _ = row.split(",", 3)
+    return "" if '"' in path or '"' in keep else relation
 
 
 def _chosen(uris: Sequence[str], wanted: NDArray[np.bool_]) -> list[str]:
