@@ -243,8 +243,10 @@ def _is_painted(changes: Changes, limits: Thresholds) -> bool:
 
 
 def _has_another_colour(changes: Changes, limits: Thresholds) -> bool:
-    """True when a place has none of the colours of what was laid over the picture, unless two colours
-    explain all that changed, and no place of it surprises on the clean side."""
+    """True when a place has none of the colours of what was laid over the picture.
+
+    Not where two colours explain all that changed, and no place surprises on the clean side.
+    """
     is_mixed = changes.paint.unexplained <= limits.max_unpainted
     is_one_sided = changes.worst_place <= limits.max_worst_place
     return changes.has_another_colour and not (is_mixed and is_one_sided)
