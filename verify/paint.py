@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.colours import LUMINANCE
+from verify.colours import LUMINANCE, chroma_of
 from verify.warp import Mask
 
 F32 = NDArray[np.float32]
@@ -99,10 +99,9 @@ def find_paint(clean: U8, dirty: U8, changed: Mask, mask: Mask) -> Paint:
 
 def _weighted(rgb: U8) -> F32:
     """Lightness, and colour of less weight, of colours (n, 3): float32 (n, 3)."""
-    values = rgb.astype(np.float32)
-    grey = values @ LUMINANCE.astype(np.float32)
-    red, blue = 0.713 * (values[:, 0] - grey), 0.564 * (values[:, 2] - grey)
-    return np.stack([grey, _CHROMA * red, _CHROMA * blue], axis=1)
+    values = rgb.astype(np.float64)
+    weighted = np.column_stack([values @ LUMINANCE, _CHROMA * chroma_of(values)])
+    return weighted.astype(np.float32)
 
 
 def _of_paint(before: F32, after: F32, weights: F32) -> F32:

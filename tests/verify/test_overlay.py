@@ -32,6 +32,23 @@ from verify.warp import align_pixels
 
 U8 = NDArray[np.uint8]
 LIMITS = THRESHOLDS[Strictness.SAFE]
+# A line of letters, of which nothing but the surprise tells that they are.
+LETTERS = Changes(
+    agreement_elsewhere=1.0,
+    worst_elsewhere=1.0,
+    places=4,
+    changed_share=0.02,
+    region_share=0.05,
+    extent=0.5,
+    line_extent=0.5,
+    opposed=0.05,
+    worst_place=0.1,
+    detail_kept=1.0,
+    detail_added=3.0,
+    paper=0.3,
+    paper_around=0.2,
+    paint=Paint(unexplained=0.02, worst=10.0, away=0.02, covered=0.3),
+)
 
 
 def random(seed: int = 1) -> np.random.Generator:
@@ -225,23 +242,7 @@ def test_another_picture_agrees_nowhere() -> None:
     ],
 )
 def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt: str) -> None:
-    letters = Changes(
-        agreement_elsewhere=1.0,
-        worst_elsewhere=1.0,
-        places=4,
-        changed_share=0.02,
-        region_share=0.05,
-        extent=0.5,
-        line_extent=0.5,
-        opposed=0.05,
-        worst_place=0.1,
-        detail_kept=1.0,
-        detail_added=3.0,
-        paper=0.3,
-        paper_around=0.2,
-        paint=Paint(unexplained=0.02, worst=10.0, away=0.02, covered=0.3),
-    )
-    assert doubt_in_overlay(replace(letters, **changed), LIMITS) == doubt
+    assert doubt_in_overlay(replace(LETTERS, **changed), LIMITS) == doubt
 
 
 @pytest.mark.parametrize(
@@ -270,14 +271,9 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
 def test_letters_in_two_colours_may_cover_what_is_as_busy_as_they_are(
     changed: dict[str, float], is_laid_over: bool
 ) -> None:
-    letters = Changes(
-        agreement_elsewhere=1.0,
-        worst_elsewhere=1.0,
-        places=4,
+    letters = replace(
+        LETTERS,
         changed_share=0.01,
-        region_share=0.05,
-        extent=0.5,
-        line_extent=0.5,
         opposed=0.4,
         worst_place=0.45,
         sharply_outlined=0.1,
@@ -336,22 +332,15 @@ def test_letters_in_two_colours_may_cover_what_is_as_busy_as_they_are(
 def test_letters_that_the_picture_shows_through_are_a_veil_and_a_light_is_none(
     changed: dict[str, float], is_veil: bool
 ) -> None:
-    letters = Changes(
-        agreement_elsewhere=1.0,
-        worst_elsewhere=1.0,
+    letters = replace(
+        LETTERS,
         places=8,
-        changed_share=0.02,
-        region_share=0.05,
         extent=0.45,
         line_extent=0.45,
         opposed=0.15,
         worst_place=0.5,
         outlined=0.6,
         translucency=0.9,
-        detail_kept=1.0,
         detail_added=1.2,
-        paper=0.3,
-        paper_around=0.2,
-        paint=Paint(unexplained=0.02, worst=10.0, away=0.02, covered=0.3),
     )
     assert (doubt_in_overlay(replace(letters, **changed), LIMITS) == "") is is_veil
