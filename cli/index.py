@@ -219,8 +219,10 @@ def run(locations: list[str], settings: Settings) -> None:
     from cli.output import print_json
     from cli.watching import open_change_sources, require_watching, watch
     from storage.resident import bounded_memory
+    from storage.worker_processes import schedule_as_batch
 
     require_watching(settings)
+    schedule_as_batch()
     with ExitStack() as stack, bounded_memory(settings.memory_of_each):
         changes = open_change_sources(locations, settings, stack)
         one_pass = prepared(locations, settings, stack)

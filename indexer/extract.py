@@ -20,7 +20,7 @@ U8 = NDArray[np.uint8]
 
 # Changes whenever the same bytes would give another record or preview: an index made with another
 # version must not be added to.
-DESCRIPTOR_VERSION = "1"
+DESCRIPTOR_VERSION = "2"
 
 
 @dataclass(frozen=True)

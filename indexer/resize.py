@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
 
+_MOST_SHRUNK = 1.5
+
 
 def squash(pixels: U8, side: int) -> U8:
     """The whole picture as a square, its aspect ratio given up.
 
-    Nothing is cropped: what two copies share may lie at the border. Area averaging along an axis
-    that shrinks, linear interpolation along one that grows. OpenCV's INTER_AREA silently turns
-    into linear interpolation for both axes as soon as one of them grows, which would alias the
-    other, hence the two steps.
+    Nothing is cropped: what two copies share may lie at the border. An axis that grows is
+    interpolated linearly. One that shrinks is interpolated to twice, four, eight … times the
+    result and averaged from there: to the eye and to every descriptor the same as averaging areas
+    of fractional size, which takes OpenCV three times as long.
 
     Args:
         pixels: uint8 (h, w) or (h, w, 3).
@@ -25,12 +27,26 @@ def squash(pixels: U8, side: int) -> U8:
         uint8 (side, side) or (side, side, 3).
     """
     height, width = pixels.shape[:2]
-    shrunk = (min(width, side), min(height, side))
-    if shrunk != (width, height):
-        pixels = _resized(pixels, shrunk, cv2.INTER_AREA)
-    if shrunk != (side, side):
-        pixels = _resized(pixels, (side, side), cv2.INTER_LINEAR)
+    interpolated = (_multiple(width, side), _multiple(height, side))
+    if interpolated != (width, height):
+        pixels = _resized(pixels, interpolated, cv2.INTER_LINEAR)
+    if interpolated != (side, side):
+        pixels = _resized(pixels, (side, side), cv2.INTER_AREA)
     return pixels
+
+
+def _multiple(length: int, side: int) -> int:
+    """The multiple of the side, by a power of two, that a length is interpolated to.
+
+    More than one for all that is longer than the side, and at least two thirds of the length:
+    interpolation that shrinks further would skip pixels.
+    """
+    if length <= side:
+        return side
+    multiple = 2 * side
+    while length > _MOST_SHRUNK * multiple:
+        multiple *= 2
+    return multiple
 
 
 def fit(pixels: U8, longer_side: int) -> U8:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -50,6 +51,18 @@ def worker_context(*preloaded: str) -> BaseContext:
                 else:
                     os.environ[name] = value
     return context
+
+
+def schedule_as_batch() -> None:
+    """Lets this process, and those it starts from now on, be switched less often, where it can.
+
+    Decoders and networks that keep all cores busy wake each other a dozen times an image, and
+    each time the one that was at work finds its caches used by another: 3 % of the CPU time of a
+    pass. Nothing here waits for a user; what does is served first.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def end_with_parent() -> None:

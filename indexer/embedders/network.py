@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from indexer.embedders.base import ModelSpec
 from storage.errors import ModelError
 
-PREPROCESSING_VERSION = "squash-1"
+PREPROCESSING_VERSION = "squash-2"
 """Changes whenever a picture reaches the networks differently: resized to a square by the decoder,
 then (value / 255 - mean) / std. Part of every fingerprint."""
 
