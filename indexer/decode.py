@@ -18,7 +18,7 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from indexer import raw, tiff_fallback
 from indexer.errors import UndecodableImage
-from indexer.jpeg_coding import JpegCoding, is_decoded_whole, read_jpeg_coding
+from indexer.jpeg_coding import JpegCoding, is_decoded_whole, read_jpeg_coding, without_metadata
 from indexer.metadata import read_metadata
 from indexer.orientation import apply_orientation, read_orientation
 from indexer.pixel_modes import to_rgb
@@ -99,6 +99,8 @@ class DecodedImage:
         orientation: the EXIF orientation that was applied, 1..8.
         jpeg: compression of a JPEG, None for other formats.
         metadata: what the headers say.
+        same_jpeg: a JPEG that decodes to `rgb` as it is: the file, without its metadata. None for
+            all that is no baseline JPEG, is scaled or turned, or has a colour profile.
     """
 
     rgb: U8
@@ -109,6 +111,7 @@ class DecodedImage:
     orientation: int
     jpeg: JpegCoding | None
     metadata: Metadata
+    same_jpeg: bytes | None = None
 
 
 def decode(content: bytes, limits: DecodeLimits) -> DecodedImage:
@@ -170,6 +173,13 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
     if name != "JPEG":
         width, height = image.size
     rgb = to_rgb(image, remaining)
+    is_as_coded = (
+        is_scalable
+        and image.format == "JPEG"
+        and image.mode in ("RGB", "L")
+        and (factor, orientation) == (1, 1)
+        and not image.info.get("icc_profile")
+    )
     if not is_upright:
         rgb = apply_orientation(rgb, orientation)
         if orientation >= 5:
@@ -183,6 +193,7 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
         orientation=orientation,
         jpeg=jpeg,
         metadata=metadata,
+        same_jpeg=without_metadata(content) if is_as_coded else None,
     )
 
 
@@ -191,7 +202,8 @@ def _decode_raw(content: bytes, limits: DecodeLimits) -> DecodedImage:
     preview = raw.embedded_preview(content)
     with Image.open(io.BytesIO(preview), formats=("JPEG", "PNG")) as image:
         # Its compression tells nothing of what the sensor recorded.
-        return replace(_decode_opened(image, preview, limits), format=raw.FORMAT, jpeg=None)
+        shown = _decode_opened(image, preview, limits)
+        return replace(shown, format=raw.FORMAT, jpeg=None)
 
 
 def _decode_unknown(content: bytes, limits: DecodeLimits) -> DecodedImage:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.colour import colour_histogram, colour_layout, colour_square
 from indexer.decode import DecodeLimits, decode
-from indexer.preview import encode_preview, preview_pixels
+from indexer.preview import preview_jpeg, preview_pixels
 from indexer.quality import measure_quality, texture
 from indexer.resize import luminance as luminance_of
 from indexer.resize import squash
@@ -91,7 +91,7 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
     )
     return ExtractedImage(
         record=record,
-        preview=encode_preview(preview),
+        preview=preview_jpeg(preview, image.same_jpeg if preview is image.rgb else None),
         network_inputs={
             side: squash(preview if min(preview.shape[:2]) >= side else image.rgb, side)
             for side in options.network_inputs

@@ -1,7 +1,8 @@
-"""How hard a JPEG was compressed, from its header alone."""
+"""How a JPEG was coded, from its header alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,6 +37,9 @@ _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES_IN_ONE_SCAN = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _START_OF_SCAN = 0xDA
+_JFIF = 0xE0
+# All application segments but Adobe's, which tells how colours are coded; and comments.
+_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE}) - {0xEE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,38 @@ def is_decoded_whole(content: bytes) -> bool:
     Args:
         content: of a JPEG file. True as well when its markers cannot be followed.
     """
-    at, components = 2, 0
+    components = 0
+    for marker, start, _ in _segments(content):
+        if marker in _FRAMES_IN_ONE_SCAN and start + 10 <= len(content):
+            components = content[start + 9]
+        elif marker in _PROGRESSIVE_FRAMES:
+            return True
+        elif marker == _START_OF_SCAN and start + 5 <= len(content):
+            return content[start + 4] != components
+    return True
+
+
+def without_metadata(content: bytes) -> bytes:
+    """A JPEG file with the same pixels, to the bit, and no EXIF, XMP, ICC, thumbnail or comment.
+
+    Args:
+        content: of a JPEG file whose markers can be followed up to the first scan, as those can
+            that `is_decoded_whole` is false for.
+    """
+    kept = [content[:2]]
+    for marker, start, end in _segments(content):
+        if marker == _START_OF_SCAN:
+            kept.append(content[start:])
+            break
+        is_jfif = marker == _JFIF and content[start + 4 : start + 8] == b"JFIF"
+        if is_jfif or marker not in _METADATA:
+            kept.append(content[start:end])
+    return b"".join(kept)
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment of a JPEG file, up to the first scan's header."""
+    at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
         if marker == 0xFF:  # fill byte
@@ -89,14 +124,11 @@ def is_decoded_whole(content: bytes) -> bool:
         if marker in _STANDALONE:
             at += 2
             continue
-        if marker in _FRAMES_IN_ONE_SCAN and at + 10 <= len(content):
-            components = content[at + 9]
-        elif marker in _PROGRESSIVE_FRAMES:
-            return True
-        elif marker == _START_OF_SCAN and at + 5 <= len(content):
-            return content[at + 4] != components
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    return True
+        end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        yield marker, at, end
+        if marker == _START_OF_SCAN:
+            return
+        at = end
 
 
 def _subsampling(layers: list[tuple[int, int, int, int]]) -> str:

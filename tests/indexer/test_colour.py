@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
 from indexer.colour import colour_histogram, colour_layout, colour_square
@@ -47,6 +48,21 @@ def test_squashing_averages_the_axis_that_shrinks_even_when_the_other_grows():
     square = squash(stripes, 100)
     assert square.shape == (100, 100)
     assert square.min() == square.max() == 100
+
+
+@pytest.mark.parametrize("side", [128, 224, 256, 600])
+def test_squashing_a_photograph_averages_areas(photo, side):
+    pixels = np.asarray(photo)
+    width, height = (min(side, length) for length in photo.size)
+    areas = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    expected = cv2.resize(areas, (side, side), interpolation=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(squash(pixels, side) - expected).mean() < 1.5
+
+
+def test_a_mirrored_picture_is_squashed_to_the_mirrored_square(photo):
+    pixels = np.asarray(photo)
+    mirrored = squash(np.ascontiguousarray(pixels[:, ::-1]), 224)[:, ::-1].astype(int)
+    assert np.abs(mirrored - squash(pixels, 224)).max() <= 1
 
 
 def test_fitting_never_enlarges_and_keeps_at_least_one_pixel():

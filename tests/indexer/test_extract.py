@@ -7,14 +7,18 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.ExifTags import Base
 
-from indexer.decode import DecodeLimits
+from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractOptions, extract
+from resolve.verdicts import decode_preview
 from storage.records import ImageRecord
 
 OPTIONS = ExtractOptions()
+_TURNED = Image.Exif()
+_TURNED[Base.Orientation] = 6
 
 
 def extracted(content, options=OPTIONS):
@@ -67,6 +71,57 @@ def test_the_preview_is_an_upright_jpeg_with_full_chroma(photo, encode):
 def test_a_small_picture_is_not_enlarged_for_its_preview(photo, encode):
     preview = Image.open(io.BytesIO(extracted(encode(photo, "PNG")).preview))
     assert preview.size == (451, 300)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {"subsampling": "4:2:0"}),
+        ("RGB", {"subsampling": "4:2:2", "restart_marker_rows": 1}),
+        ("RGB", {"subsampling": "4:4:4", "keep_rgb": True, "quality": 50}),
+        ("L", {}),
+    ],
+)
+def test_a_small_jpeg_is_its_own_preview_without_its_metadata(photo, encode, mode, options):
+    exif = Image.Exif()
+    exif[Base.Artist] = "somebody"
+    content = encode(
+        photo.convert(mode),
+        "JPEG",
+        exif=exif,
+        comment=b"a secret",
+        **{"quality": 85, **options},
+    )
+    preview = extracted(content).preview
+    np.testing.assert_array_equal(decode_preview(preview), decode(content, DecodeLimits()).rgb)
+    assert preview[-1000:] == content[-1000:]
+    assert not Image.open(io.BytesIO(preview)).getexif()
+    assert b"somebody" not in preview
+    assert b"a secret" not in preview
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {"progressive": True}),
+        ("RGB", {"quality": 100, "subsampling": "4:4:4"}),
+        ("RGB", {"exif": _TURNED}),
+        (
+            "RGB",
+            {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()},
+        ),
+        ("CMYK", {}),
+    ],
+    ids=["progressive", "large for its size", "turned", "with a profile", "CMYK"],
+)
+def test_any_other_small_jpeg_is_saved_anew_for_its_preview(photo, encode, mode, options):
+    content = encode(photo.convert(mode), "JPEG", **{"quality": 85, **options})
+    preview = extracted(content).preview
+    opened = Image.open(io.BytesIO(preview))
+    assert opened.quantization != Image.open(io.BytesIO(content)).quantization
+    assert [layer[1:3] for layer in opened.layer] == [(1, 1)] * 3
+    difference = decode_preview(preview).astype(int) - decode(content, DecodeLimits()).rgb
+    assert np.abs(difference).mean() < 2
 
 
 def test_each_network_gets_the_whole_picture_at_its_size(photo, encode):
