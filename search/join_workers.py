@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -135,6 +136,9 @@ def _start_worker(path: Path, options: SearchOptions, memory: int) -> None:
     directory = IndexDirectory.open(path)
     catalog = Catalog.open_reader(directory.catalog_path)
     indexes = IndexSet.open(directory, catalog, options, is_writable=False)
+    catalog.hold_vectors()
+    # Or the pages that it sees stay taken after this process.
+    Finalize(None, catalog.close, exitpriority=1)
     _Worker.joined = Joined(catalog, indexes, options)
 
 

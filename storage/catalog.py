@@ -273,11 +273,11 @@ class Catalog(CatalogListings):
         Zeros where there is none; (n, 0) when there is none at all. KeyError: no such model.
         """
         number = self._model(model)
-        with (
-            storage_faults(self._path),
-            self._environment.begin(buffers=True) as txn,
-        ):
-            return read_vectors(txn, self._db.vectors, number, image_ids)
+        with storage_faults(self._path):
+            if self._held_vectors is not None:
+                return self._held_vectors.read(number, image_ids)
+            with self._environment.begin(buffers=True) as txn:
+                return read_vectors(txn, self._db.vectors, number, image_ids)
 
     def hashes(
         self, start_id: int = 0, batch: int = 65536

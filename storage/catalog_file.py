@@ -14,6 +14,7 @@ from storage.environment import open_environment, release_environment
 from storage.errors import DedupError
 from storage.faults import storage_faults
 from storage.held_read import Environment, HeldRead
+from storage.held_vectors import HeldVectors
 
 _ROWS = 1024
 
@@ -30,6 +31,7 @@ class CatalogFile:
         self._environment: Environment = environment
         self._is_open = True
         self._held: HeldRead | None = None
+        self._held_vectors: HeldVectors | None = None
         try:
             self._db: Databases = open_databases(environment, path, is_writable=is_writable)
         except DedupError:
@@ -40,8 +42,9 @@ class CatalogFile:
         """Release the file. Closing twice is harmless."""
         if self._is_open:
             self._is_open = False
-            if self._held is not None:
-                self._held.end()
+            for held in (self._held, self._held_vectors):
+                if held is not None:
+                    held.end()
             release_environment(self._path)
 
     def __enter__(self) -> Self:
@@ -54,6 +57,16 @@ class CatalogFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def hold_vectors(self) -> None:
+        """From now on read vectors as they are now, and look each up once: for a process that
+        searches for many images and ends. Only one thread may read them.
+
+        Close it before long, as a snapshot.
+        """
+        assert not isinstance(self._environment, HeldRead)
+        with storage_faults(self._path):
+            self._held_vectors = HeldVectors(self._environment, self._db.vectors)
 
     @property
     def is_outdated(self) -> bool:

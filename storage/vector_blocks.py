@@ -13,7 +13,8 @@ The slot of an id without a vector is zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import lmdb
@@ -33,6 +34,9 @@ _BITS = np.arange(IDS_PER_BLOCK, dtype=np.uint64)
 I64 = NDArray[np.int64]
 # Bytes, or what a transaction with buffers gives in their place.
 Raw: TypeAlias = bytes | memoryview
+# Which slots are taken, the lowest bit for the lowest id, and all slots.
+Block: TypeAlias = tuple[int, F16]
+Flags: TypeAlias = NDArray[np.bool_]
 T = TypeVar("T")
 
 
@@ -64,26 +68,43 @@ def stacked(parts: Sequence[F16]) -> F16:
         raise LayoutError(f"not vectors of one model: {error}") from error
 
 
+def block_of(txn: lmdb.Transaction[Any], database: Any, model: bytes, block: int) -> Block | None:
+    """A block by its number, image id // 64; None where there is none. Raises LayoutError.
+
+    Where values are buffers, it is valid as long as the transaction.
+    """
+    value = txn.get(model + encode_number(block), db=database)
+    return None if value is None else _parsed(value)
+
+
 def read_vectors(
     txn: lmdb.Transaction[Any], database: Any, model: bytes, image_ids: I64
-) -> tuple[F16, NDArray[np.bool_]]:
+) -> tuple[F16, Flags]:
     """Vectors (n, dimension), in the order asked for, and (n,) whether there is one.
 
     Those that are absent are zero; the dimension is 0 when all are. Raises LayoutError.
     """
+    return gather(image_ids, partial(block_of, txn, database, model))
+
+
+def gather(image_ids: I64, find: Callable[[int], Block | None]) -> tuple[F16, Flags]:
+    """The same, out of the blocks that `find` returns by their numbers."""
     order = np.argsort(image_ids, kind="stable")
     blocks = image_ids[order] // IDS_PER_BLOCK
     starts = np.flatnonzero(np.r_[True, blocks[1:] != blocks[:-1]][: len(blocks)])
     vectors: F16 = np.zeros((len(image_ids), 0), np.float16)
     found = np.zeros(len(image_ids), bool)
     stops = [*starts[1:].tolist(), len(order)]
-    for number, (start, stop) in enumerate(zip(starts.tolist(), stops, strict=True), start=1):
-        if number % _BLOCKS_BETWEEN_LOOKS == 0:
+    numbers = blocks[starts].tolist()
+    for count, (block, start, stop) in enumerate(
+        zip(numbers, starts.tolist(), stops, strict=True), start=1
+    ):
+        if count % _BLOCKS_BETWEEN_LOOKS == 0:
             stay_within_bound()
-        value = txn.get(model + encode_number(int(blocks[start])), db=database)
-        if value is None:
+        stored = find(block)
+        if stored is None:
             continue
-        flags, slots = _parsed(value)
+        flags, slots = stored
         rows = order[start:stop]
         places = image_ids[rows] % IDS_PER_BLOCK
         is_there = ((np.uint64(flags) >> places.astype(np.uint64)) & np.uint64(1)).astype(bool)
@@ -150,7 +171,7 @@ def _encoded(flags: int, slots: NDArray[np.float16]) -> bytes:
     return flags.to_bytes(_FLAG_BYTES, "little") + slots.tobytes()
 
 
-def _parsed(value: Raw) -> tuple[int, F16]:
+def _parsed(value: Raw) -> Block:
     """Which slots are taken, and all slots: a view of the value."""
     flags = int.from_bytes(value[:_FLAG_BYTES], "little")
     slots, rest = flags.bit_length(), (len(value) - _FLAG_BYTES) // 2

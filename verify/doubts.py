@@ -188,13 +188,16 @@ def _is_laid_over(changes: Changes, limits: Thresholds) -> bool:
     """True when the changed places are a veil, letters, or something drawn."""
     if _is_another_under_a_veil(changes, limits):
         return False
+    if _is_clear_mark(changes, limits):
+        return True
     is_other = _has_another_colour(changes, limits)
     if _is_painted(changes, limits) and not is_other:
         # Small letters run together to spots.
         return True
     if changes.spotted > limits.max_spotted:
         return False
-    is_other |= _has_more_than_paint(changes, limits)
+    if _has_more_than_paint(changes, limits):
+        return False
     if changes.translucency >= limits.min_translucency and _is_veil(changes, limits):
         # Through a thin veil the picture shows, so that the words have no colour of their own.
         return changes.translucency >= limits.min_thin_veil or not is_other
@@ -242,6 +245,33 @@ def _is_painted(changes: Changes, limits: Thresholds) -> bool:
     )
 
 
+def _is_clear_mark(changes: Changes, limits: Thresholds) -> bool:
+    """True when one thin veil in the shape of letters explains all that changed, to the last place.
+
+    On a picture as busy as the letters neither side surprises less than the other, and a mark in
+    the colour of a bright place is not to be seen there. But through it every detail is as it was:
+    what else has changed would be further from the clean picture, or from the veil.
+    """
+    paint, veil = changes.paint, changes.veil
+    return (
+        changes.translucency >= limits.min_clear_mark
+        and limits.min_veil_seen <= veil.seen <= limits.max_clear_seen
+        and veil.beyond_share <= limits.max_beyond_clear
+        and paint.unexplained <= limits.max_uncleared
+        and paint.worst <= limits.max_worst_of_clear
+        and paint.covered >= limits.min_painted
+        and changes.places >= limits.min_clear_marks
+        and changes.changed_share >= limits.min_tiled_share
+        and changes.solid_share <= limits.max_solid_tiles
+        and changes.spotted <= limits.max_spotted
+        and changes.line_extent >= limits.min_clear_line
+        and changes.beside <= limits.max_beside
+        and changes.paper <= limits.max_painted_paper
+        and changes.paper_around <= limits.max_paper_around_paint
+        and not changes.strewn
+    )
+
+
 def _has_another_colour(changes: Changes, limits: Thresholds) -> bool:
     """True when a place has none of the colours of what was laid over the picture.
 
@@ -255,7 +285,8 @@ def _has_another_colour(changes: Changes, limits: Thresholds) -> bool:
 def _has_more_than_paint(changes: Changes, limits: Thresholds) -> bool:
     """True when a place shows what neither was there nor are letters."""
     is_thin = changes.translucency >= limits.min_thin_veil
-    return not is_thin and changes.paint.worst > limits.max_worst_unpainted
+    most = limits.max_worst_under_veil if is_thin else limits.max_worst_unpainted
+    return changes.paint.worst > most
 
 
 def _is_another_under_a_veil(changes: Changes, limits: Thresholds) -> bool:
