@@ -83,8 +83,8 @@ class Thresholds:
         min_clear_mark, max_clear_seen, max_beyond_clear, max_uncleared, max_worst_of_clear,
             min_clear_marks, min_clear_line: translucency, `veil.seen` and `veil.beyond_share`,
             `paint.unexplained` and `paint.worst`, places and line extent of marks that explain all
-            that changed. (Of 360 watermarks on photographs 118 are so, 12 of which nothing else
-            tells; of 1,356 pairs of look-alikes and of retouched pictures, 300 of them with a
+            that changed. (Of 360 watermarks on photographs 128 are so, 12 of which nothing else
+            tells; of 1,401 pairs of look-alikes and of retouched pictures, 414 of them with a
             watermark on the second, none.)
         min_detail_kept, max_detail_kept: detail of the clean picture in the changed places over
             that around them: less was painted over, more is content that the other one lacks.
