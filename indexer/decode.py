@@ -18,7 +18,7 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from indexer import raw, tiff_fallback
 from indexer.errors import UndecodableImage
-from indexer.jpeg_coding import JpegCoding, is_decoded_whole, read_jpeg_coding, without_metadata
+from indexer.jpeg_coding import JpegCoding, bare_jpeg, is_decoded_whole, read_jpeg_coding
 from indexer.metadata import read_metadata
 from indexer.orientation import apply_orientation, read_orientation
 from indexer.pixel_modes import to_rgb
@@ -99,8 +99,8 @@ class DecodedImage:
         orientation: the EXIF orientation that was applied, 1..8.
         jpeg: compression of a JPEG, None for other formats.
         metadata: what the headers say.
-        same_jpeg: a JPEG that decodes to `rgb` as it is: the file, without its metadata. None for
-            all that is no baseline JPEG, is scaled or turned, or has a colour profile.
+        same_jpeg: a JPEG that decodes to `rgb` as it is: the file, without its metadata. None where
+            it is scaled, turned or has a colour profile, and for what `bare_jpeg` gives none of.
     """
 
     rgb: U8
@@ -193,7 +193,7 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
         orientation=orientation,
         jpeg=jpeg,
         metadata=metadata,
-        same_jpeg=without_metadata(content) if is_as_coded else None,
+        same_jpeg=bare_jpeg(content) if is_as_coded else None,
     )
 
 
@@ -202,8 +202,7 @@ def _decode_raw(content: bytes, limits: DecodeLimits) -> DecodedImage:
     preview = raw.embedded_preview(content)
     with Image.open(io.BytesIO(preview), formats=("JPEG", "PNG")) as image:
         # Its compression tells nothing of what the sensor recorded.
-        shown = _decode_opened(image, preview, limits)
-        return replace(shown, format=raw.FORMAT, jpeg=None)
+        return replace(_decode_opened(image, preview, limits), format=raw.FORMAT, jpeg=None)
 
 
 def _decode_unknown(content: bytes, limits: DecodeLimits) -> DecodedImage:

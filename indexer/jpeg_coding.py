@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,9 +38,17 @@ _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES_IN_ONE_SCAN = frozenset({0xC0, 0xC1, 0xC3, 0xC9, 0xCB})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _START_OF_SCAN = 0xDA
-_JFIF = 0xE0
-# All application segments but Adobe's, which tells how colours are coded; and comments.
-_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE}) - {0xEE}
+_FIRST_MARKER = 0xC0
+_SEQUENTIAL_FRAMES = frozenset({0xC0, 0xC1})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# All application segments, and comments. Of JFIF's and of Adobe's, which tell how colours are
+# coded, so many bytes are kept.
+_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})
+_JFIF, _JFIF_BYTES = 0xE0, 18
+_ADOBE, _ADOBE_BYTES = 0xEE, 16
+# In a scan a byte of 255 is followed by a zero.
+_AFTER_SCAN = re.compile(rb"\xff[^\x00]")
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +104,37 @@ def is_decoded_whole(content: bytes) -> bool:
     return True
 
 
-def without_metadata(content: bytes) -> bytes:
-    """A JPEG file with the same pixels, to the bit, and no EXIF, XMP, ICC, thumbnail or comment.
+def bare_jpeg(content: bytes) -> bytes | None:
+    """A file with the same pixels, to the bit, and nothing besides: no EXIF, XMP, ICC, thumbnail or
+    comment, and nothing after its end.
+
+    None for all but baseline and extended sequential JPEGs of one undamaged scan without restart
+    markers: decoders of other programs may not read the others, or warn of them.
 
     Args:
-        content: of a JPEG file whose markers can be followed up to the first scan, as those can
-            that `is_decoded_whole` is false for.
+        content: of a JPEG file.
     """
-    kept = [content[:2]]
+    kept, components = [content[:2]], 0
     for marker, start, end in _segments(content):
+        segment = content[start:end]
         if marker == _START_OF_SCAN:
-            kept.append(content[start:])
-            break
-        is_jfif = marker == _JFIF and content[start + 4 : start + 8] == b"JFIF"
-        if is_jfif or marker not in _METADATA:
-            kept.append(content[start:end])
-    return b"".join(kept)
+            stop = _AFTER_SCAN.search(content, end)
+            if segment[4:5] != bytes([components]) or stop is None or stop[0] != _END_OF_IMAGE:
+                return None
+            return b"".join([*kept, content[start : stop.end()]])
+        if marker in _FRAMES:
+            if marker not in _SEQUENTIAL_FRAMES or components or len(segment) < 10:
+                return None
+            components = segment[9]
+        if marker == _JFIF and segment[4:9] == b"JFIF\0" and len(segment) >= _JFIF_BYTES:
+            # The last two bytes are the sides of its thumbnail.
+            segment = b"\xff\xe0\x00\x10" + segment[4 : _JFIF_BYTES - 2] + b"\0\0"
+        elif marker == _ADOBE and segment[4:9] == b"Adobe" and len(segment) >= _ADOBE_BYTES:
+            segment = b"\xff\xee\x00\x0e" + segment[4:_ADOBE_BYTES]
+        elif marker in _METADATA:
+            continue
+        kept.append(segment)
+    return None
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
@@ -124,6 +148,9 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         if marker in _STANDALONE:
             at += 2
             continue
+        if marker < _FIRST_MARKER:
+            # Decoders skip what is none, and so go on elsewhere than its length says.
+            return
         end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
         yield marker, at, end
         if marker == _START_OF_SCAN:

@@ -23,7 +23,7 @@ GREY_SIDE = 256
 
 
 def grey_square(rgb: U8) -> U8:
-    """What the hashes are taken of: luminance, squashed by area averaging.
+    """What the hashes are taken of: luminance, squashed.
 
     Args:
         rgb: uint8 (h, w, 3).

@@ -137,7 +137,7 @@ def _start_worker(path: Path, options: SearchOptions, memory: int) -> None:
     catalog = Catalog.open_reader(directory.catalog_path)
     indexes = IndexSet.open(directory, catalog, options, is_writable=False)
     catalog.hold_vectors()
-    # Or the pages that it sees stay taken after this process.
+    # Or the pages that it sees stay taken until somebody looks for dead readers.
     Finalize(None, catalog.close, exitpriority=1)
     _Worker.joined = Joined(catalog, indexes, options)
 

@@ -115,6 +115,8 @@ def candidate_pairs(
                 company.see(findings.proposals)
             counts.images += len(findings.ids)
             counts.capped_images += findings.capped
+        # A worker may have been killed.
+        catalog.forget_dead_readers()
         counts.seconds = time.monotonic() - started
         last_id = int(ids[-1]) if len(ids) else 0
         counts.searched = Searched(last_id, company.nearest)

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import lmdb
+
 from storage.codec import encode_number
 from storage.databases import Databases, Transaction, open_databases, read_number, scan
 from storage.environment import open_environment, release_environment
@@ -59,14 +61,20 @@ class CatalogFile:
         self.close()
 
     def hold_vectors(self) -> None:
-        """From now on read vectors as they are now, and look each up once: for a process that
-        searches for many images and ends. Only one thread may read them.
-
-        Close it before long, as a snapshot.
+        """From now on look each block of vectors up once, for as long as nothing is committed: for
+        a process that searches for many images. Only one thread may read them.
         """
         assert not isinstance(self._environment, HeldRead)
+        assert self._held_vectors is None
+        self.forget_dead_readers()
         with storage_faults(self._path):
             self._held_vectors = HeldVectors(self._environment, self._db.vectors)
+
+    def forget_dead_readers(self) -> None:
+        """Let the writer have the pages that processes read which were killed."""
+        if isinstance(self._environment, lmdb.Environment):
+            with storage_faults(self._path):
+                self._environment.reader_check()
 
     @property
     def is_outdated(self) -> bool:

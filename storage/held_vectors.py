@@ -1,4 +1,4 @@
-"""Embeddings of one state of a catalog, for a reader that comes back to each block again and again.
+"""Embeddings of a catalog for a reader that comes back to each block again and again.
 
 For each value it returns py-lmdb touches all of its pages, that it may wait for the disk without
 the interpreter's lock: forty pages for a block of 64 vectors, of which a search wants two or three.
@@ -20,19 +20,24 @@ _MOST = 65_536
 
 
 class HeldVectors:
-    """The vectors that are there now, whatever is committed later. Belongs to one thread.
+    """The vectors of a catalog. Belongs to one thread.
 
-    While it lasts, the writer cannot reuse the pages it sees.
+    Once something is committed, all is looked up anew: nothing old is read, and the writer need not
+    wait for long until it may use pages again.
     """
 
     def __init__(self, environment: lmdb.Environment, database: Any) -> None:
+        self._environment = environment
+        self._database = database
         # Not in a `with`: it lasts until `end`.
         self._transaction: Any = environment.begin(buffers=True)
-        self._database = database
         self._blocks: dict[tuple[bytes, int], Block | None] = {}
 
     def read(self, model: bytes, image_ids: I64) -> tuple[F16, Flags]:
         """As `storage.vector_blocks.read_vectors`; copies."""
+        if self._environment.info()["last_txnid"] != self._transaction.id():
+            self.end()
+            self._transaction = self._environment.begin(buffers=True)
 
         def find(block: int) -> Block | None:
             key = model, block

@@ -54,7 +54,8 @@ def worker_context(*preloaded: str) -> BaseContext:
 
 
 def schedule_as_batch() -> None:
-    """Lets this process, and those it starts from now on, be switched less often, where it can.
+    """Lets this thread, and all threads and processes it starts, be switched less often, where the
+    system can and nobody has asked for another policy.
 
     Decoders and networks that keep all cores busy wake each other a dozen times an image, and
     each time the one that was at work finds its caches used by another: 3 % of the CPU time of a
@@ -62,7 +63,8 @@ def schedule_as_batch() -> None:
     """
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def end_with_parent() -> None:

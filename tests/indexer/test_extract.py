@@ -77,7 +77,7 @@ def test_a_small_picture_is_not_enlarged_for_its_preview(photo, encode):
     ("mode", "options"),
     [
         ("RGB", {"subsampling": "4:2:0"}),
-        ("RGB", {"subsampling": "4:2:2", "restart_marker_rows": 1}),
+        ("RGB", {"subsampling": "4:2:2"}),
         ("RGB", {"subsampling": "4:4:4", "keep_rgb": True, "quality": 50}),
         ("L", {}),
     ],
@@ -95,6 +95,7 @@ def test_a_small_jpeg_is_its_own_preview_without_its_metadata(photo, encode, mod
     preview = extracted(content).preview
     np.testing.assert_array_equal(decode_preview(preview), decode(content, DecodeLimits()).rgb)
     assert preview[-1000:] == content[-1000:]
+    assert extracted(content + b"a film").preview == preview
     assert not Image.open(io.BytesIO(preview)).getexif()
     assert b"somebody" not in preview
     assert b"a secret" not in preview
@@ -111,8 +112,9 @@ def test_a_small_jpeg_is_its_own_preview_without_its_metadata(photo, encode, mod
             {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()},
         ),
         ("CMYK", {}),
+        ("RGB", {"restart_marker_rows": 1}),
     ],
-    ids=["progressive", "large for its size", "turned", "with a profile", "CMYK"],
+    ids=["progressive", "large for its size", "turned", "with a profile", "CMYK", "restarts"],
 )
 def test_any_other_small_jpeg_is_saved_anew_for_its_preview(photo, encode, mode, options):
     content = encode(photo.convert(mode), "JPEG", **{"quality": 85, **options})

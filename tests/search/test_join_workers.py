@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import psutil
+import pytest
 
 from search.hits import I64
 from search.index_set import IndexSet
@@ -36,6 +38,24 @@ def test_workers_find_the_pairs_that_this_process_finds(gallery: Gallery) -> Non
         assert _searchers() == [], "the memory is needed for what comes next"
     assert found == list(candidate_pairs(gallery.catalog, indexes, _OPTIONS))
     assert len(found) >= 300
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_workers_that_are_gone_keep_no_pages_from_the_writer(
+    gallery: Gallery, is_killed: bool
+) -> None:
+    indexes = _filled(gallery)
+    blocks = np.array_split(indexes.image_ids, 12)
+    with JoinWorkers(gallery.directory.path, _OPTIONS, workers=2) as workers:
+        stream = _killing(blocks, after=6) if is_killed else iter(blocks)
+        joined = Joined(gallery.catalog, indexes, _OPTIONS)
+        for _ in workers.search(stream, partial(search_block, joined)):
+            pass
+    if is_killed:
+        gallery.catalog.forget_dead_readers()
+    readers = gallery.catalog._environment.readers()
+    assert f" {os.getpid()} " in readers or "no active readers" in readers
+    assert len(readers.splitlines()) <= 2, readers
 
 
 def test_nothing_is_lost_when_workers_are_killed(gallery: Gallery) -> None:
