@@ -76,6 +76,8 @@ class Thresholds:
         min_painted_line, max_beside_paint, max_solid_paint, min_painted_detail, max_painted_paper,
             max_paper_around_paint: of such letters, `min_overlay_extent`, `max_beside`,
             `max_solid_share`, `min_detail_ratio`, `max_paper` and `max_paper_around`.
+        max_opposed_paint: the same for `opposed`: what was bent by a little may be mixed of two
+            colours, too, and is seen on both sides. (Of 162 texts told by paint one is beyond it.)
         max_solid_letters: `max_solid_paint` where `max_opposed_solid` is kept to.
         max_worst_unpainted, max_worst_under_veil: what a place may have that paint does not
             explain, whatever else tells letters: under them, or under a thin veil, may be another
@@ -185,6 +187,7 @@ class Thresholds:
     max_beside_paint: float = 0.10
     max_solid_paint: float = 0.10
     max_solid_letters: float = 0.26
+    max_opposed_paint: float = 0.42
     min_painted_detail: float = 0.80
     max_painted_paper: float = 0.45
     max_paper_around_paint: float = 0.30

@@ -45,7 +45,7 @@ from verify.relation import describe
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "54"
+VERIFIER_VERSION = "55"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.

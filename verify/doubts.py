@@ -238,6 +238,7 @@ def _is_painted(changes: Changes, limits: Thresholds) -> bool:
         and changes.line_extent >= limits.min_painted_line
         and changes.beside <= limits.max_beside_paint
         and changes.solid_share <= solid
+        and changes.opposed <= limits.max_opposed_paint
         and changes.detail_added >= limits.min_painted_detail * changes.detail_kept
         and changes.paper <= limits.max_painted_paper
         and changes.paper_around <= limits.max_paper_around_paint

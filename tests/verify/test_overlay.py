@@ -259,6 +259,8 @@ def test_each_sign_of_content_alone_is_a_doubt(changed: dict[str, float], doubt:
         ({"line_extent": 0.2}, False),
         ({"beside": 0.2}, False),
         ({"strewn": True}, False),
+        # A thing that was bent.
+        ({"opposed": 0.45}, False),
         # A part that was coloured, and is as plain as before.
         ({"solid_share": 0.12}, False),
         ({"solid_share": 0.2, "opposed": 0.03, "worst_place": 0.03}, True),
