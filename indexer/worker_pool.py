@@ -1,6 +1,6 @@
 """Decoders in processes of their own, so that a hostile file costs one image and not the run.
 
-Each process serves one thread of the main process. A decoder that crashes, does not
+Each process serves one thread of the main process over a pipe. A decoder that crashes, does not
 answer in time or runs out of memory is replaced; the image gets a second chance in a fresh process
 while no other decodes, then it is unreadable.
 """
@@ -13,16 +13,17 @@ import multiprocessing
 import os
 import pickle
 import resource
+import select
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractedImage, ExtractOptions
-from indexer.messages import Messages
 from indexer.pipes import Stop, Stopped
 from indexer.turns import Turns
 from storage.records import Limit, LimitKind
@@ -37,14 +38,14 @@ _START_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 # How much longer than its time limit a decoder lives when its run has died.
 _ALARM_SECONDS = 2.0
-# How long a process whose connection has closed may take to be gone.
+# How long a process whose pipe has closed may take to be gone.
 _END_SECONDS = 5.0
 _MEMORY_BYTES = 8
 # From glibc's <malloc.h>. What is larger than the first is mapped, and given back when freed; the
 # largest value that it takes. Of the rest so much stays with the process.
 _M_MMAP_THRESHOLD, _MAPPED_FROM = -3, 32 * 2**20
 _M_TRIM_THRESHOLD, _KEPT_FREE = -1, 48 * 2**20
-_READY = b"ready"
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Decoder:
         self._turns = turns or Turns(stop)
         self._share = options.limits.max_memory if share is None else share
         self._process: multiprocessing.process.BaseProcess | None = None
-        self._messages: Messages | None = None
+        self._pipe: Connection | None = None
         self.restarts = 0
 
     def describe(self, content: bytes, digest: bytes) -> Described:
@@ -135,11 +136,11 @@ class Decoder:
 
     def close(self) -> None:
         """Ends the process."""
-        if self._messages is not None:
-            self._messages.close()
-            self._messages = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
         if self._process is not None:
-            # It ends by itself when the connection closes, unless it hangs in a decoder.
+            # It ends by itself when the pipe closes, unless it hangs in a decoder.
             self._process.join(timeout=0.5)
             if self._process.is_alive():
                 self._process.kill()
@@ -147,12 +148,12 @@ class Decoder:
             self._process = None
 
     def _ask(self, content: bytes, digest: bytes, memory: int) -> Described:
-        messages = self._running()
+        pipe = self._running()
         try:
-            messages.send(memory.to_bytes(_MEMORY_BYTES, "big") + digest, content)
-            if not self._answers(messages, self._timeout):
+            pipe.send_bytes(memory.to_bytes(_MEMORY_BYTES, "big") + digest + content)
+            if not self._answers(pipe, self._timeout):
                 raise self._too_slow()
-            answer = _received(messages)
+            answer = _receive(pipe)
         except (EOFError, OSError) as error:
             raise self._died() from error
         if answer.limit is not None and answer.limit.kind is LimitKind.MEMORY:
@@ -175,29 +176,32 @@ class Decoder:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return DecoderFailed(f"the decoder crashed on it ({how})")
 
-    def _running(self) -> Messages:
-        if self._messages is not None:
-            return self._messages
+    def _running(self) -> Connection:
+        if self._pipe is not None:
+            return self._pipe
         context = worker_context("indexer.extract")
-        ours, theirs = Messages.pair()
+        ours, theirs = context.Pipe()
         self._process = context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(theirs, self._extract, self._options, self._timeout), daemon=True
         )
         self._process.start()
         theirs.close()
-        self._messages = ours
+        self._pipe = ours
         try:
-            is_ready = self._answers(ours, _START_SECONDS) and ours.receive() == [_READY]
+            is_ready = self._answers(ours, _START_SECONDS) and ours.recv() == "ready"
         except (EOFError, OSError):
             is_ready = False
         if not is_ready:
             raise RuntimeError("a decoding process did not start")
         return ours
 
-    def _answers(self, messages: Messages, seconds: float) -> bool:
+    def _answers(self, pipe: Connection, seconds: float) -> bool:
         """Whether there is an answer, or the end of the decoder, in that time."""
         deadline = time.monotonic() + seconds
-        while not messages.is_waiting(max(0.0, min(_POLL_SECONDS, deadline - time.monotonic()))):
+        # `pipe.poll` makes a selector each time.
+        waiting = select.poll()
+        waiting.register(pipe.fileno(), select.POLLIN)
+        while not waiting.poll(1000 * max(0.0, min(_POLL_SECONDS, deadline - time.monotonic()))):
             if self._stop.is_set:
                 raise Stopped
             if time.monotonic() >= deadline:
@@ -211,8 +215,8 @@ class Decoder:
         self.close()
 
 
-def _serve(messages: Messages, extract: Extract, options: ExtractOptions, timeout: float) -> None:
-    """The decoding process: one image after the other until the connection closes."""
+def _serve(pipe: Connection, extract: Extract, options: ExtractOptions, timeout: float) -> None:
+    """The decoding process: one image after the other until the pipe closes."""
     # The alarm ends the process even inside a C library, and when nobody is left to kill it.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _silence()
@@ -224,40 +228,43 @@ def _serve(messages: Messages, extract: Extract, options: ExtractOptions, timeou
     gc.freeze()
     mapped = _mapped_bytes()
     try:
-        messages.send(_READY)
+        pipe.send("ready")
     except OSError:
         # The run has ended while this process was starting.
         return
     while True:
         try:
-            head, read = messages.receive()
+            message = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        memory = int.from_bytes(head[:_MEMORY_BYTES], "big")
-        digest = bytes(head[_MEMORY_BYTES:])
-        content = bytes(read)
-        del read
+        memory = int.from_bytes(message[:_MEMORY_BYTES], "big")
+        digest = message[_MEMORY_BYTES : _MEMORY_BYTES + _DIGEST_BYTES]
+        content = message[_MEMORY_BYTES + _DIGEST_BYTES :]
+        del message
         _limit_memory(mapped + 2 * len(content) + memory)
         signal.setitimer(signal.ITIMER_REAL, timeout + _ALARM_SECONDS)
         answer = _describe(extract, content, digest, options)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
-            _send(messages, answer)
+            _send(pipe, answer)
         except OSError:
             return
 
 
-def _send(messages: Messages, answer: Described) -> None:
-    """The pixels as parts of their own: pickled with the rest they would be copied twice."""
+def _send(pipe: Connection, answer: Described) -> None:
+    """The pixels as messages of their own: pickled with the rest they would be copied twice."""
     pixels: list[pickle.PickleBuffer] = []
     rest = pickle.dumps(answer, protocol=5, buffer_callback=pixels.append)
-    messages.send(rest, *(buffer.raw() for buffer in pixels))
+    pipe.send_bytes(bytes([len(pixels)]) + rest)
+    for buffer in pixels:
+        pipe.send_bytes(buffer.raw())
 
 
-def _received(messages: Messages) -> Described:
+def _receive(pipe: Connection) -> Described:
     """What `_send` has sent; its arrays are read-only."""
-    rest, *pixels = messages.receive()
-    answer = pickle.loads(rest, buffers=pixels)
+    message = memoryview(pipe.recv_bytes())
+    pixels = [pipe.recv_bytes() for _ in range(message[0])]
+    answer = pickle.loads(message[1:], buffers=pixels)
     assert isinstance(answer, Described)
     return answer
 
