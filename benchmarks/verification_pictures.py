@@ -24,7 +24,7 @@ from benchmarks.evaluation_set.lookalikes import (
 )
 from benchmarks.evaluation_set.photographs import photograph
 from indexer.extract import ExtractOptions, extract
-from resolve.verdicts import decode_preview
+from resolve.verdicts import verify_image
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.cascade import Verifier
 from verify.evidence import VerifyImage, measure
@@ -61,7 +61,7 @@ def _indexed(rgb: U8, quality: int) -> VerifyImage:
     extracted = extract(
         content, hashlib.sha256(content).digest(), ExtractOptions(network_inputs=())
     )
-    return VerifyImage(decode_preview(extracted.preview), extracted.record)
+    return verify_image(extracted.preview, extracted.record)
 
 
 def case(title: str, a: U8, b: U8) -> Case:

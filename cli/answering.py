@@ -10,14 +10,13 @@ import numpy as np
 from cli.transform_words import describe_transform
 from indexer.embedders.base import Embedder
 from indexer.extract import ExtractedImage
-from resolve.verdicts import CachedVerdicts, decode_preview
+from resolve.verdicts import CachedVerdicts, verify_image
 from search.index_set import IndexSet
 from search.neighbours import Neighbour, neighbours
 from search.options import SearchOptions
 from storage.catalog import Catalog
 from storage.records import F32, U8
 from verify.cascade import Verifier
-from verify.evidence import VerifyImage
 from verify.verdict import Relation
 
 # A verified copy may stand behind look-alikes in the order of the descriptors: more neighbours are
@@ -126,7 +125,7 @@ class Answering:
     def _verified(
         self, image: ExtractedImage, found: list[Neighbour], verifier: Verifier
     ) -> list[Match]:
-        query = VerifyImage(decode_preview(image.preview), image.record)
+        query = verify_image(image.preview, image.record)
         images = CachedVerdicts(self._catalog, verifier, is_writable=False)
         matches = []
         for neighbour in found:

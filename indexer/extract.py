@@ -20,7 +20,7 @@ U8 = NDArray[np.uint8]
 
 # Changes whenever the same bytes would give another record or preview: an index made with another
 # version must not be added to.
-DESCRIPTOR_VERSION = "2"
+DESCRIPTOR_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ def extract(content: bytes, digest: bytes, options: ExtractOptions) -> Extracted
     )
     return ExtractedImage(
         record=record,
-        preview=preview_jpeg(preview, image.same_jpeg if preview is image.rgb else None),
+        preview=preview_jpeg(
+            preview, image.same_jpeg if preview is image.rgb else None, image.profile
+        ),
         network_inputs={
             side: squash(preview if min(preview.shape[:2]) >= side else image.rgb, side)
             for side in options.network_inputs

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.colour_profile import ColourTransform, transform_to_srgb
 from indexer.pillow_pixels import rgb_pixels
 from indexer.transparency import choose_background, flatten, has_alpha
+from storage.colour_profile import ColourTransform, transform_to_srgb
+from storage.preview_profile import MAX_PROFILE_BYTES
 
 U8 = NDArray[np.uint8]
 
@@ -57,6 +58,18 @@ def to_rgb(image: Image.Image, factor: int = 1) -> U8:
         for top in range(0, image.height, rows)
     ]
     return np.concatenate(bands)
+
+
+def applied_profile(image: Image.Image) -> bytes:
+    """The ICC profile that `to_rgb` applies, without which the pixels would have other colours.
+
+    Empty where none is applied, where it is too large to be kept, and for inks: of those nothing
+    tells what a viewer without the profile shows.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile or len(profile) > MAX_PROFILE_BYTES or image.mode == "CMYK":
+        return b""
+    return bytes(profile) if transform_to_srgb(profile, image.mode) is not None else b""
 
 
 def _band(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.resize import fit
+from storage.preview_profile import with_profile
 
 U8 = NDArray[np.uint8]
 
@@ -33,7 +34,7 @@ def preview_pixels(rgb: U8, preview_size: int) -> U8:
     return fit(rgb, preview_size)
 
 
-def preview_jpeg(pixels: U8, same: bytes | None) -> bytes:
+def preview_jpeg(pixels: U8, same: bytes | None, profile: bytes = b"") -> bytes:
     """The preview as it is stored: of quality 88 with full chroma, unless the file itself will do.
 
     A small JPEG is its own preview, provided that it takes no more than another may. Saved once
@@ -42,10 +43,11 @@ def preview_jpeg(pixels: U8, same: bytes | None) -> bytes:
     Args:
         pixels: uint8 (h, w, 3) RGB.
         same: a JPEG that decodes to them, if there is one.
+        profile: the ICC profile that they were brought to sRGB from; it is kept inside.
     """
     if same is not None and len(same) <= _MOST_BYTES_A_PIXEL * pixels.shape[0] * pixels.shape[1]:
         return same
-    return encode_preview(pixels)
+    return with_profile(encode_preview(pixels), profile)
 
 
 def encode_preview(pixels: U8) -> bytes:

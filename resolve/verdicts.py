@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from storage.catalog_view import CatalogView
 from storage.errors import IndexStorageError
+from storage.preview_profile import profile_in
 from storage.records import ImageRecord
 from verify.codec import decode_verdict, encode_verdict
 from verify.costs import StageCosts
@@ -172,7 +173,7 @@ class CachedVerdicts:
             self._images.move_to_end(image_id)
             return known
         record = self._catalog.record(image_id)
-        image = VerifyImage(decode_preview(self._catalog.preview(image_id)), record)
+        image = verify_image(self._catalog.preview(image_id), record)
         self._images[image_id] = image
         while len(self._images) > self._previews_in_memory:
             self._images.popitem(last=False)
@@ -185,6 +186,15 @@ class CachedVerdicts:
             if len(self._records) > 64 * self._previews_in_memory:
                 self._records.popitem(last=False)
         return record.digest
+
+
+def verify_image(preview: bytes, record: ImageRecord) -> VerifyImage:
+    """An image as verification wants it.
+
+    Raises:
+        IndexStorageError: the preview is damaged.
+    """
+    return VerifyImage(decode_preview(preview), record, profile_in(preview))
 
 
 def decode_preview(content: bytes) -> NDArray[np.uint8]:

@@ -10,8 +10,11 @@ The first map whose pixels agree ends the search; when none does, the verdict is
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from storage.colour_profile import with_assigned
 from storage.records import ImageRecord
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
@@ -41,11 +44,11 @@ from verify.evidence import (
 from verify.geometry import F64
 from verify.imitation import filtered, likeness, resaved, shaded
 from verify.matchers.base import Matcher
-from verify.relation import describe
+from verify.relation import describe, named_without_profile
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "55"
+VERIFIER_VERSION = "56"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
@@ -140,6 +143,20 @@ class Verifier:
         self, a: VerifyImage, b: VerifyImage, proposal: Proposal
     ) -> tuple[Verdict | None, bool]:
         """The verdict under a proposed map, and whether no other map need be tried."""
+        verdict, is_settled = self._as_shown(a, b, proposal)
+        if verdict is None or verdict.is_copy or verdict.reason in BOTH_STAY:
+            return verdict, is_settled
+        alike = _with_one_profile(a, b)
+        if alike is not None:
+            other, _ = self._as_shown(*alike, proposal)
+            if other is not None and other.is_copy:
+                return named_without_profile(other), True
+        return verdict, is_settled
+
+    def _as_shown(
+        self, a: VerifyImage, b: VerifyImage, proposal: Proposal
+    ) -> tuple[Verdict | None, bool]:
+        """The same, the colours taken for what they are."""
         verdict, evidence, is_settled = self._as_they_are(a, b, proposal)
         if verdict is None or evidence is None or verdict.is_copy or verdict.reason in BOTH_STAY:
             return verdict, is_settled
@@ -239,6 +256,19 @@ def _different(
     measured = measured or {}
     probability = score(measured, is_copy=False) if measured else 0.0
     return Verdict(Relation.DIFFERENT, probability, False, False, transform, measured, doubt)
+
+
+def _with_one_profile(a: VerifyImage, b: VerifyImage) -> tuple[VerifyImage, VerifyImage] | None:
+    """The two as if both had the profile that only one of them has.
+
+    Copies have often lost it, and with it nothing else. None where neither has one, or each its
+    own.
+    """
+    if bool(a.profile) == bool(b.profile):
+        return None
+    if a.profile:
+        return a, replace(b, rgb=with_assigned(b.rgb, a.profile))
+    return replace(a, rgb=with_assigned(a.rgb, b.profile)), b
 
 
 def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,

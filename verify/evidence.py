@@ -32,12 +32,14 @@ class VerifyImage:
     """What verification needs of an image.
 
     Attributes:
-        rgb: the preview, uint8 (h, w, 3).
+        rgb: the preview, uint8 (h, w, 3), sRGB.
         record: its record.
+        profile: the ICC profile that the colours were brought to sRGB from; empty without one.
     """
 
     rgb: U8
     record: ImageRecord
+    profile: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storage.records import ImageRecord
 from verify.geometry import project
-from verify.verdict import Relation
+from verify.verdict import Relation, Verdict
 
 if TYPE_CHECKING:
     from verify.evidence import Evidence, Frames
@@ -19,6 +20,7 @@ _CROPPED = 0.975
 _TONE = 3.0
 _BLURRED = 1.3
 _NOISY = 3.5
+_NO_PROFILE = "one of them without its colour profile"
 
 
 def describe(
@@ -84,3 +86,11 @@ def describe(
     if max(evidence.scale, 1 / evidence.scale) > _RESIZED:
         return Relation.RESIZED, f"{a.width}×{a.height} and {b.width}×{b.height}", extra
     return Relation.REENCODED, "the same picture, saved again", extra
+
+
+def named_without_profile(copy: Verdict) -> Verdict:
+    """The verdict on two copies of which one has lost the profile of its colours, saying so."""
+    if copy.relation is Relation.REENCODED:
+        return replace(copy, relation=Relation.ADJUSTED, reason=_NO_PROFILE)
+    relation = copy.relation if copy.relation is Relation.ADJUSTED else Relation.EDITED
+    return replace(copy, relation=relation, reason=f"{copy.reason}, {_NO_PROFILE}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation_set.truth import Picture, Role, read_truth
-from resolve.verdicts import decode_preview
+from resolve.verdicts import verify_image
 from search.index_set import IndexSet
 from search.options import SearchOptions
 from search.self_join import candidate_pairs
@@ -144,8 +144,8 @@ def _image(image_id: int) -> VerifyImage:
     if image_id not in _Worker.images:
         if len(_Worker.images) > 64:
             _Worker.images.clear()
-        _Worker.images[image_id] = VerifyImage(
-            decode_preview(_Worker.catalog.preview(image_id)), _Worker.catalog.record(image_id)
+        _Worker.images[image_id] = verify_image(
+            _Worker.catalog.preview(image_id), _Worker.catalog.record(image_id)
         )
     return _Worker.images[image_id]
 

@@ -6,17 +6,31 @@ import struct
 from collections.abc import Mapping
 
 _D50 = (0.9642, 1.0, 0.82491)
-# Display P3, its primaries and white adapted to D50.
-_PRIMARIES = {
+# The primaries adapted to D50.
+_DISPLAY_P3 = {
     b"rXYZ": (0.51512, 0.24120, -0.00105),
     b"gXYZ": (0.29198, 0.69225, 0.04189),
     b"bXYZ": (0.15710, 0.06657, 0.78407),
+}
+_ADOBE_RGB = {
+    b"rXYZ": (0.60974, 0.31111, 0.01947),
+    b"gXYZ": (0.20528, 0.62567, 0.06087),
+    b"bXYZ": (0.14919, 0.06322, 0.74457),
 }
 
 
 def wide_gamut_profile() -> bytes:
     """A version 2 matrix profile with the primaries of Display P3 and a gamma of 2.2."""
-    tags = {name: xyz_tag(*xyz) for name, xyz in (_PRIMARIES | {b"wtpt": _D50}).items()}
+    return _matrix_profile(_DISPLAY_P3)
+
+
+def adobe_rgb_profile() -> bytes:
+    """The same with the primaries of Adobe RGB (1998), what photographers' cameras offer."""
+    return _matrix_profile(_ADOBE_RGB)
+
+
+def _matrix_profile(primaries: Mapping[bytes, tuple[float, float, float]]) -> bytes:
+    tags = {name: xyz_tag(*xyz) for name, xyz in {**primaries, b"wtpt": _D50}.items()}
     return icc_file(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_tag(2.2)))
 
 

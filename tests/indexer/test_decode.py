@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from benchmarks.hostile.profiles import gamma_tag, icc_file, wide_gamut_profile, xyz_tag
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from indexer.jpeg_coding import is_decoded_whole
@@ -311,37 +312,6 @@ def test_a_multi_picture_jpeg_is_a_jpeg(photo, encode):
     assert mean_difference(image.rgb, np.asarray(photo)) < 4
 
 
-def wide_gamut_profile() -> bytes:
-    """A version 2 matrix profile with the primaries of Display P3 and a gamma of 2.2."""
-
-    def fixed(*values: float) -> bytes:
-        return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
-
-    primaries = {
-        b"rXYZ": (0.51512, 0.24120, -0.00105),
-        b"gXYZ": (0.29198, 0.69225, 0.04189),
-        b"bXYZ": (0.15710, 0.06657, 0.78407),
-        b"wtpt": (0.96420, 1.0, 0.82491),
-    }
-    tags = {name: b"XYZ \0\0\0\0" + fixed(*xyz) for name, xyz in primaries.items()}
-    for name in (b"rTRC", b"gTRC", b"bTRC"):
-        tags[name] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + b"\0\0"
-    return icc_file(b"RGB ", tags)
-
-
-def icc_file(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    table, data = struct.pack(">I", len(tags)), b""
-    start = 128 + 4 + 12 * len(tags)
-    for name, value in tags.items():
-        table += name + struct.pack(">II", start + len(data), len(value))
-        data += value
-    size = start + len(data)
-    header = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
-    header += b"\0" * 12 + b"acsp" + b"\0" * 28
-    header += b"".join(struct.pack(">i", round(v * 65536)) for v in (0.9642, 1.0, 0.82491))
-    return header.ljust(128, b"\0") + table + data
-
-
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "TIFF", "WEBP"])
 def test_a_wide_gamut_copy_equals_its_srgb_copy(name, photo, encode):
     vivid = Image.fromarray(np.asarray(photo) // 2 + np.asarray((120, 0, 0), dtype=np.uint8))
@@ -361,11 +331,7 @@ def test_a_wide_gamut_copy_equals_its_srgb_copy(name, photo, encode):
 
 
 def test_a_grey_profile_is_applied(photo, encode):
-    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, 256) + b"\0\0"
-    white = b"XYZ \0\0\0\0" + b"".join(
-        struct.pack(">i", round(v * 65536)) for v in (0.9642, 1.0, 0.82491)
-    )
-    profile = icc_file(b"GRAY", {b"kTRC": curve, b"wtpt": white})
+    profile = icc_file(b"GRAY", {b"kTRC": gamma_tag(1.0), b"wtpt": xyz_tag(0.9642, 1.0, 0.82491)})
     linear = np.full((32, 32), 128, dtype=np.uint8)
     image = decode(encode(linear, "PNG", icc_profile=profile), LIMITS)
     # Half the light is sRGB level 188.

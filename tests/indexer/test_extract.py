@@ -10,10 +10,12 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
+from benchmarks.hostile.profiles import wide_gamut_profile
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractOptions, extract
 from resolve.verdicts import decode_preview
+from storage.preview_profile import MAX_PROFILE_BYTES, profile_in
 from storage.records import ImageRecord
 
 OPTIONS = ExtractOptions()
@@ -124,6 +126,35 @@ def test_any_other_small_jpeg_is_saved_anew_for_its_preview(photo, encode, mode,
     assert [layer[1:3] for layer in opened.layer] == [(1, 1)] * 3
     difference = decode_preview(preview).astype(int) - decode(content, DecodeLimits()).rgb
     assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF"])
+def test_the_preview_of_a_picture_with_a_profile_is_in_srgb_and_has_the_profile(
+    name, photo, encode
+):
+    profile = wide_gamut_profile()
+    content = encode(photo, name, icc_profile=profile)
+    preview = extracted(content).preview
+    assert profile_in(preview) == profile
+    difference = decode_preview(preview).astype(int) - decode(content, DecodeLimits()).rgb
+    assert np.abs(difference).mean() < 4
+    # Whoever shows the preview takes it for what it is.
+    assert "icc_profile" not in Image.open(io.BytesIO(preview)).info
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile"),
+    [
+        ("RGB", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
+        ("RGB", wide_gamut_profile() + bytes(MAX_PROFILE_BYTES)),
+        ("RGB", b"no profile"),
+        ("CMYK", wide_gamut_profile()),
+    ],
+    ids=["sRGB", "too large", "damaged", "of another space"],
+)
+def test_other_profiles_are_not_kept(mode, profile, photo, encode):
+    content = encode(photo.convert(mode), "JPEG", icc_profile=profile)
+    assert profile_in(extracted(content).preview) == b""
 
 
 def test_each_network_gets_the_whole_picture_at_its_size(photo, encode):

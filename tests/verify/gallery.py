@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.extract import ExtractOptions, extract
+from resolve.verdicts import verify_image
 from storage.records import Metadata
 from verify.evidence import VerifyImage
 
@@ -44,11 +45,9 @@ def indexed(
     content = saved(rgb, quality)
     digest = hashlib.sha256(content + f"{taken_at} {frames}".encode()).digest()
     extracted = extract(content, digest, ExtractOptions(network_inputs=()))
-    pixels = cv2.imdecode(np.frombuffer(extracted.preview, np.uint8), cv2.IMREAD_COLOR_RGB)
-    assert pixels is not None
     said: Metadata = extracted.record.metadata
     if taken_at is not None:
         said = replace(said, taken_at=taken_at)
     if frames is not None:
         said = replace(said, frames=frames)
-    return VerifyImage(np.asarray(pixels, np.uint8), replace(extracted.record, metadata=said))
+    return verify_image(extracted.preview, replace(extracted.record, metadata=said))

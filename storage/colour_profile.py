@@ -6,7 +6,10 @@ import io
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+U8 = NDArray[np.uint8]
 
 # Which colour space of a profile describes which Pillow modes, and the mode the transform reads.
 _SPACES = {
@@ -71,6 +74,24 @@ def transform_to_srgb(profile: bytes, mode: str) -> ColourTransform | None:
         # and more. Without its profile the picture is still the picture.
         return None
     return transform
+
+
+def with_assigned(rgb: U8, profile: bytes) -> U8:
+    """A picture as it would be shown if its file had this profile, its colours those it has now.
+
+    Args:
+        rgb: uint8 (h, w, 3), sRGB.
+        profile: an ICC profile of an RGB or a grey space.
+
+    Returns:
+        uint8 (h, w, 3), sRGB; the picture as it is where the profile says nothing about it.
+    """
+    image = Image.fromarray(rgb)
+    for pixels in (image, image.convert("L")):
+        transform = transform_to_srgb(profile, pixels.mode)
+        if transform is not None:
+            return np.array(transform.apply(pixels), dtype=np.uint8)
+    return rgb
 
 
 def _is_identity(transform: ColourTransform, mode: str) -> bool:

@@ -1,0 +1,94 @@
+"""Copies that have lost the profile of their colours, and pictures that seem to have."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.evaluation_set.photographs import photograph
+from benchmarks.hostile.profiles import adobe_rgb_profile, wide_gamut_profile
+from indexer.extract import ExtractOptions, extract
+from resolve.verdicts import verify_image
+from tests.verify.gallery import PHOTOGRAPHS
+from verify.cascade import Verifier
+from verify.evidence import VerifyImage
+from verify.verdict import Relation
+
+U8 = NDArray[np.uint8]
+PROFILES = {"Adobe RGB": adobe_rgb_profile(), "wide gamut": wide_gamut_profile()}
+
+
+def saved(rgb: U8, profile: bytes = b"", quality: int = 92) -> VerifyImage:
+    """These values in a JPEG with a profile, indexed."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=quality, icc_profile=profile or None)
+    content = file.getvalue()
+    extracted = extract(
+        content, hashlib.sha256(content).digest(), ExtractOptions(network_inputs=())
+    )
+    return verify_image(extracted.preview, extracted.record)
+
+
+def vivid(name: str) -> U8:
+    """A dull photograph with a badge in strong colours, the only ones that a lost profile dulls."""
+    grey = cv2.cvtColor(photograph(name), cv2.COLOR_RGB2GRAY)
+    values = np.repeat(grey[..., None], 3, axis=2)
+    for place, colour in enumerate([(230, 30, 40), (30, 200, 60), (40, 60, 220), (240, 200, 30)]):
+        left = 30 + 16 * place
+        cv2.rectangle(values, (left, 40), (left + 15, 64), colour, cv2.FILLED)
+    return values
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_a_copy_without_its_profile_is_a_copy(verifier: Verifier, name: str, profile: str) -> None:
+    values = vivid(name)
+    original, copy = saved(values, PROFILES[profile]), saved(values, quality=75)
+    for a, b in ((original, copy), (copy, original)):
+        verdict = verifier.verify(a, b)
+        assert verdict.is_copy, (verdict.reason, verdict.measurements)
+        assert verdict.a_covers_b and verdict.b_covers_a
+
+
+def test_the_reason_says_that_the_profile_was_lost(verifier: Verifier) -> None:
+    values = vivid("flower.jpg")
+    verdict = verifier.verify(saved(values, PROFILES["Adobe RGB"]), saved(values, quality=75))
+    assert verdict.relation is Relation.ADJUSTED
+    assert verdict.reason == "one of them without its colour profile"
+
+
+def test_a_crop_without_its_profile_is_an_edited_copy(verifier: Verifier) -> None:
+    values = vivid("flower.jpg")
+    crop = np.ascontiguousarray(values[:-40, :-60])
+    verdict = verifier.verify(saved(values, PROFILES["Adobe RGB"]), saved(crop, quality=75))
+    assert verdict.is_copy and verdict.a_covers_b and not verdict.b_covers_a
+    assert verdict.relation is Relation.EDITED
+    assert "without its colour profile" in verdict.reason
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_another_colour_is_another_picture_with_and_without_a_profile(
+    verifier: Verifier, profile: str
+) -> None:
+    """The same cup in another colour: a hue that moved is none that a profile has moved."""
+    values = vivid("coffee.png")
+    hsv = cv2.cvtColor(values, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + 60) % 180
+    other = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.uint8)
+    verdict = verifier.verify(saved(values, PROFILES[profile]), saved(other, quality=75))
+    assert not verdict.is_copy, verdict.measurements
+
+
+def test_a_detail_that_changed_is_seen_in_a_copy_without_its_profile(verifier: Verifier) -> None:
+    values = vivid("coffee.png")
+    other = values.copy()
+    # A spoon that is somewhere else.
+    other[40:90, 60:140] = values[200:250, 300:380]
+    verdict = verifier.verify(saved(values, PROFILES["Adobe RGB"]), saved(other, quality=75))
+    assert not verdict.is_copy, verdict.measurements
