@@ -11,8 +11,8 @@ from __future__ import annotations
 _MARKER, _NAME = b"\xff\xe7", b"dedup ICC\0"
 _START = 2
 _LENGTH_BYTES = 2
-# Nearly all that cameras, phones and photo editors embed have 0.5 to 4 kB; those of some screens and
-# of printers have tables, of up to megabytes.
+# Nearly all that cameras, phones and photo editors embed have 0.5 to 4 kB; those of some screens
+# and of printers have tables, of up to megabytes.
 MAX_PROFILE_BYTES = 16_384
 
 
