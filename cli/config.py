@@ -71,7 +71,8 @@ class Settings:
         change_feed: whether the change feeds of the sources' accounts are asked.
         preview_size: longer side of the stored previews, pixels.
         image_timeout: seconds one image may take before it counts as unreadable.
-        memory: MiB that all processes together hold resident, mapped pages of the index included.
+        memory: MiB that all processes of a run together hold resident, mapped pages of the index
+            included; of a query or a service, its own process.
         image_memory: MiB that decoding one image may take before it counts as unreadable.
         max_megapixels: images larger than this are unreadable (decompression bombs).
         max_megabytes: files larger than this are unreadable, MiB.

@@ -73,6 +73,14 @@ MemoryOption = Annotated[
         "--memory", metavar="MIB", help="What all processes together hold resident. Default: 4096"
     ),
 ]
+AnswerMemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        metavar="MIB",
+        help="Above this the process gives up mapped pages of the index. Default: 4096",
+    ),
+]
 EngineOption = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ import typer
 from cli.config import Settings
 from cli.options import (
     AccountUrlOption,
+    AnswerMemoryOption,
     ConfigOption,
     DeviceOption,
     IndexOption,
@@ -55,6 +56,7 @@ def _command(
     matcher: MatcherOption = None,
     strictness: StrictnessOption = None,
     account_url: AccountUrlOption = None,
+    memory: AnswerMemoryOption = None,
     device: DeviceOption = None,
     json: JsonOption = None,
     quiet: SilentOption = None,
@@ -69,6 +71,7 @@ def _command(
         matcher=matcher,
         strictness=strictness,
         account_url=account_url,
+        memory=memory,
         device=device,
         json=json,
         quiet=quiet,
@@ -92,12 +95,14 @@ def run(locations: list[str], settings: Settings) -> int:
     from cli.results import Unanswered
     from storage.azure_address import redact
     from storage.errors import DedupError, ExitCode, ModelError, UsageError
+    from storage.resident import bounded_memory
 
     if locations.count("-") > 1:
         raise UsageError("Standard input (-) was given twice.", "Give it once.")
     code = ExitCode.OK
     answers: list[object] = []
     with ExitStack() as stack:
+        stack.enter_context(bounded_memory(settings.memory_bytes))
         with steps("query", settings) as step:
             step("opening the search indexes")
             engine = stack.enter_context(QueryEngine(settings))

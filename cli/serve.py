@@ -12,6 +12,7 @@ import typer
 from cli.config import Settings
 from cli.options import (
     AccountUrlOption,
+    AnswerMemoryOption,
     ConfigOption,
     DeviceOption,
     IndexOption,
@@ -94,6 +95,7 @@ def _command(
         float | None,
         typer.Option("--image-memory", metavar="MIB", help="Memory to decode one. Default: 4096"),
     ] = None,
+    memory: AnswerMemoryOption = None,
     refresh: Annotated[
         float | None,
         typer.Option(
@@ -131,6 +133,7 @@ def _command(
         max_megapixels=max_megapixels,
         image_timeout=image_timeout,
         image_memory=image_memory,
+        memory=memory,
         refresh=refresh,
         workers=workers,
         matcher=matcher,
@@ -153,6 +156,7 @@ def run(settings: Settings) -> None:
     from cli.progress import steps
     from cli.results import ServiceAddress
     from storage.errors import ModelError, UsageError
+    from storage.resident import bounded_memory
 
     try:
         from cli.service.keys import ApiKeys
@@ -174,7 +178,10 @@ def run(settings: Settings) -> None:
             "Name a file of keys with --api-keys, or listen on 127.0.0.1.",
         )
     # Before the models are loaded: a port that is taken is said at once.
-    with listen(settings.host, settings.port) as socket:
+    with (
+        listen(settings.host, settings.port) as socket,
+        bounded_memory(settings.memory_bytes),
+    ):
         with steps("serve", settings) as step:
             step("opening the search indexes and the models")
             service = Service(settings, keys)
