@@ -45,8 +45,10 @@ _WHY = {
     1: "is in a protected folder",
     2: "stays as one object under several names",
     3: "was read itself",
-    -3: "is the oldest",
-    -2: "has the shortest path",
+    # By more than a day.
+    -4: "is the oldest",
+    -3: "has the shortest path",
+    -2: "is the oldest",
     -1: "comes first by name",
 }
 
@@ -135,7 +137,7 @@ def plan_blobs(
 
     The order: in the reference index; protected; kept in any case because it is one object under
     two names; read, and not only known by size and MD5; what --prefer says; older by more than a
-    day; the shorter path; the name.
+    day; the shorter path; older at all; the name.
 
     Args:
         entries: at least one.
@@ -164,6 +166,8 @@ def plan_blobs(
             *wishes,
             is_later,
             len(entry.uri),
+            # A name says less than even a second does.
+            entry.last_modified,
             entry.uri,
         )
 
@@ -187,7 +191,7 @@ def plan_blobs(
         place = next(
             n for n, (mine, other) in enumerate(zip(ours, theirs, strict=True)) if mine != other
         )
-        # Between the first and the last three stands what --prefer says.
+        # Between the first and the last four stands what --prefer says.
         words = _WHY | {len(ours) + n: text for n, text in _WHY.items() if n < 0}
         why = words.get(place, "is preferred")
     return BlobPlan(kept, tuple(also_kept), tuple(deleted), why)

@@ -76,6 +76,43 @@ def transform_to_srgb(profile: bytes, mode: str) -> ColourTransform | None:
     return transform
 
 
+def as_stored(rgb: U8, profile: bytes) -> U8 | None:
+    """The colours of a picture as its file has them, which a viewer shows that ignores the profile.
+
+    Of colours that sRGB does not have, those next to them.
+
+    Args:
+        rgb: uint8 (h, w, 3), brought from the profile to sRGB.
+        profile: the ICC profile, of an RGB or a grey space.
+
+    Returns:
+        uint8 (h, w, 3), the three equal for a grey profile; None where the profile only tells the
+        way to sRGB.
+    """
+    transform = _transform_from_srgb(profile)
+    if transform is None:
+        return None
+    stored = ImageCms.applyTransform(Image.fromarray(rgb), transform)
+    return None if stored is None else np.array(stored.convert("RGB"), dtype=np.uint8)
+
+
+@lru_cache(maxsize=128)
+def _transform_from_srgb(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"),
+            target,
+            "RGB",
+            _SPACES[str(target.profile.xcolor_space)][0],
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except Exception:  # noqa: BLE001
+        # As above; and many profiles have tables for one direction only.
+        return None
+
+
 def with_assigned(rgb: U8, profile: bytes) -> U8:
     """A picture as it would be shown if its file had this profile, its colours those it has now.
 

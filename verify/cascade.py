@@ -10,11 +10,12 @@ The first map whose pixels agree ends the search; when none does, the verdict is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from storage.colour_profile import with_assigned
+from storage.colour_profile import as_stored, with_assigned
 from storage.records import ImageRecord
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
@@ -48,7 +49,7 @@ from verify.relation import describe, named_without_profile
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "56"
+VERIFIER_VERSION = "57"
 NO_MAP = "no map brings the two together"
 _COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
@@ -146,8 +147,7 @@ class Verifier:
         verdict, is_settled = self._as_shown(a, b, proposal)
         if verdict is None or verdict.is_copy or verdict.reason in BOTH_STAY:
             return verdict, is_settled
-        alike = _with_one_profile(a, b)
-        if alike is not None:
+        for alike in _under_one_profile(a, b):
             other, _ = self._as_shown(*alike, proposal)
             if other is not None and other.is_copy:
                 return named_without_profile(other), True
@@ -258,17 +258,22 @@ def _different(
     return Verdict(Relation.DIFFERENT, probability, False, False, transform, measured, doubt)
 
 
-def _with_one_profile(a: VerifyImage, b: VerifyImage) -> tuple[VerifyImage, VerifyImage] | None:
-    """The two as if both had the profile that only one of them has.
+def _under_one_profile(a: VerifyImage, b: VerifyImage) -> Iterator[tuple[VerifyImage, VerifyImage]]:
+    """The two as if neither had a profile, and as if both had it, where only one of them has.
 
-    Copies have often lost it, and with it nothing else. None where neither has one, or each its
-    own.
+    Copies have often lost it, and were edited by what knew nothing of it. The first is as they were
+    then, but for colours that sRGB does not have; the second knows no such colours, and makes more
+    of what compression has left of them.
     """
     if bool(a.profile) == bool(b.profile):
-        return None
-    if a.profile:
-        return a, replace(b, rgb=with_assigned(b.rgb, a.profile))
-    return replace(a, rgb=with_assigned(a.rgb, b.profile)), b
+        return
+    tagged, other = (a, b) if a.profile else (b, a)
+    stored = as_stored(tagged.rgb, tagged.profile)
+    if stored is not None:
+        plain = replace(tagged, rgb=stored)
+        yield (plain, b) if tagged is a else (a, plain)
+    assigned = replace(other, rgb=with_assigned(other.rgb, tagged.profile))
+    yield (a, assigned) if tagged is a else (assigned, b)
 
 
 def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,

@@ -18,7 +18,7 @@ from resolve.resolution import ResolveOptions
 from resolve.resolve import resolve
 from storage.catalog import Catalog
 from storage.errors import IndexStorageError
-from tests.resolve.invented import ToldVerdicts, candidates, copy, image, record, unreadable
+from tests.resolve.invented import ToldVerdicts, blob, candidates, copy, image, record, unreadable
 from verify.verdict import Relation
 
 Make = Callable[..., Catalog]
@@ -124,12 +124,18 @@ def test_every_kept_file_has_a_reason(small: Catalog, tmp_path: Path) -> None:
 def test_of_files_with_the_same_bytes_it_is_said_why_this_one_stays(
     invented: Make, tmp_path: Path
 ) -> None:
-    catalog = invented(image("/p/long name.jpg", "/p/short.jpg"), image("/q/a.jpg", "/q/b.jpg"))
+    older, newer = blob("/r/b.jpg", last_modified=1.0), blob("/r/a.jpg", last_modified=1.5)
+    catalog = invented(
+        image("/p/long name.jpg", "/p/short.jpg"),
+        image("/q/a.jpg", "/q/b.jpg"),
+        image(older, newer),
+    )
     resolution = resolve(catalog, [], ToldVerdicts({}), ResolveOptions(verifier="test/1"))
     write_lists(resolution, catalog, tmp_path)
     kept = {row["path"]: row["reason"] for row in _rows(tmp_path / "keep.csv")}
     assert kept["/p/short.jpg"].endswith("it has the shortest path")
     assert kept["/q/a.jpg"].endswith("it comes first by name")
+    assert kept["/r/b.jpg"].endswith("it is the oldest")
 
 
 def test_a_group_names_its_keeper_its_members_and_the_evidence(

@@ -16,7 +16,7 @@ from benchmarks.hostile.profiles import (
     xyz_tag,
 )
 from indexer.preview import encode_preview
-from storage.colour_profile import transform_to_srgb, with_assigned
+from storage.colour_profile import as_stored, transform_to_srgb, with_assigned
 from storage.preview_profile import MAX_PROFILE_BYTES, profile_in, with_profile
 
 GREY = icc_file(b"GRAY", {b"kTRC": gamma_tag(1.8), b"wtpt": xyz_tag(0.9642, 1.0, 0.82491)})
@@ -57,6 +57,21 @@ def test_a_picture_that_has_lost_its_profile_gets_its_colours_back(pixels, profi
     np.testing.assert_array_equal(with_assigned(pixels, profile), shown)
 
 
+@pytest.mark.parametrize("profile", [wide_gamut_profile(), adobe_rgb_profile()])
+def test_the_stored_colours_come_back_where_srgb_has_them(profile):
+    pixels = np.random.default_rng(1).integers(96, 160, (48, 64, 3), dtype=np.uint8)
+    shown = np.asarray(transform_to_srgb(profile, "RGB").apply(Image.fromarray(pixels)))
+    stored = as_stored(shown, profile)
+    assert np.abs(stored.astype(int) - pixels).max() <= 3
+
+
+def test_stored_greys_come_back(pixels):
+    grey = Image.fromarray(pixels[..., 0])
+    shown = np.asarray(transform_to_srgb(GREY, "L").apply(grey))
+    expected = np.repeat(np.asarray(grey)[..., None], 3, axis=2)
+    assert np.abs(as_stored(shown, GREY).astype(int) - expected).mean() < 3
+
+
 def test_a_grey_profile_is_that_of_greys(pixels):
     grey = Image.fromarray(pixels[..., 0])
     shown = np.asarray(transform_to_srgb(GREY, "L").apply(grey))
@@ -68,3 +83,4 @@ def test_a_grey_profile_is_that_of_greys(pixels):
 @pytest.mark.parametrize("profile", [b"no profile", b"", wide_gamut_profile()[:200]])
 def test_a_damaged_profile_changes_nothing(pixels, profile):
     np.testing.assert_array_equal(with_assigned(pixels, profile), pixels)
+    assert as_stored(pixels, profile) is None
