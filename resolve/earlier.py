@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from resolve.groups import Group, Member
 from resolve.links import Links, pools_of
+from resolve.rare_collections import rare_collections
 from search.options import SearchOptions
 from search.self_join import Searched
 from storage.catalog import Catalog
@@ -94,6 +95,7 @@ def key_of(catalog: Catalog, options: ResolveOptions, search: SearchOptions) -> 
     return sha256(repr(parts).encode()).hexdigest()
 
 
+@rare_collections()
 def write_earlier(directory: IndexDirectory, key: str, earlier: Earlier) -> str:
     """Replace what the last resolve has left; "" or, in words, why it could not be."""
     if earlier.searched.last_id >= 1 << 32:
@@ -115,6 +117,7 @@ def write_earlier(directory: IndexDirectory, key: str, earlier: Earlier) -> str:
     return ""
 
 
+@rare_collections()
 def read_earlier(directory: IndexDirectory, key: str, images: NDArray[np.int64]) -> Earlier | None:
     """What an earlier resolve has left; None without one that is of use.
 

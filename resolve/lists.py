@@ -35,6 +35,7 @@ from resolve.outcomes import (
     evidence,
 )
 from resolve.output_folder import replacing_files
+from resolve.rare_collections import rare_collections
 from resolve.raw_pairs import RawPairs
 from resolve.resolution import Resolution
 from resolve.summary import Summary, SummaryCounts
@@ -64,6 +65,7 @@ _TO_BE_QUOTED = re.compile('[,"\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@rare_collections()
 def write_lists(
     resolution: Resolution,
     catalog: CatalogView,

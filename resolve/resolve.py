@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -33,6 +31,7 @@ from resolve.links import Links, covering_of, pools
 from resolve.needed_pairs import Ahead, Verified, needed_pairs
 from resolve.outlines import Outlines
 from resolve.preferences import Prefixes
+from resolve.rare_collections import rare_collections
 from resolve.raw_pairs import RawPairs, Shots
 from resolve.resolution import Resolution, ResolveOptions
 from search.candidates import CandidatePair
@@ -43,9 +42,6 @@ from storage.errors import UsageError
 _PAIRS_PER_REPORT = 16
 # Pools whose missing verdicts are computed together: some hundred pairs, for all workers at once.
 _POOLS_TOGETHER = 128
-# As of `gc.set_threshold`. Millions of objects stay, and next to none is part of a cycle: with
-# Python's own thresholds looking for those took 7 % of the time.
-_RARE_COLLECTIONS = 50_000, 20, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +75,7 @@ class _NoListener:
         """Nobody wants to know."""
 
 
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*_RARE_COLLECTIONS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@_rare_collections()
+@rare_collections()
 def resolve(
     catalog: CatalogView,
     candidates: Iterable[CandidatePair],
