@@ -21,7 +21,7 @@ from indexer.errors import UndecodableImage
 from indexer.jpeg_coding import JpegCoding, bare_jpeg, is_decoded_whole, read_jpeg_coding
 from indexer.metadata import read_metadata
 from indexer.orientation import apply_orientation, read_orientation
-from indexer.pixel_modes import applied_profile, to_rgb
+from indexer.pixel_modes import kept_profile, to_rgb
 from indexer.signatures import claimed_format
 from storage.records import Limit, LimitKind, Metadata
 
@@ -101,7 +101,8 @@ class DecodedImage:
         metadata: what the headers say.
         same_jpeg: a JPEG that decodes to `rgb` as it is: the file, without its metadata. None where
             it is scaled, turned or has a colour profile, and for what `bare_jpeg` gives none of.
-        profile: the ICC profile by which the colours were brought to sRGB; empty where none was.
+        profile: the ICC profile by which the colours were brought to sRGB, where that can be
+            undone.
     """
 
     rgb: U8
@@ -196,7 +197,7 @@ def _decode_opened(image: Image.Image, content: bytes, limits: DecodeLimits) -> 
         jpeg=jpeg,
         metadata=metadata,
         same_jpeg=bare_jpeg(content) if is_as_coded else None,
-        profile=applied_profile(image),
+        profile=kept_profile(image),
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from indexer.pillow_pixels import rgb_pixels
 from indexer.transparency import choose_background, flatten, has_alpha
-from storage.colour_profile import ColourTransform, transform_to_srgb
+from storage.colour_profile import ColourTransform, is_rgb, leads_back, transform_to_srgb
 from storage.preview_profile import MAX_PROFILE_BYTES
 
 U8 = NDArray[np.uint8]
@@ -60,16 +60,20 @@ def to_rgb(image: Image.Image, factor: int = 1) -> U8:
     return np.concatenate(bands)
 
 
-def applied_profile(image: Image.Image) -> bytes:
-    """The ICC profile that `to_rgb` applies, without which the pixels would have other colours.
+def kept_profile(image: Image.Image) -> bytes:
+    """The ICC profile that `to_rgb` applies, by which copies that have lost it may be told.
 
-    Empty where none is applied, where it is too large to be kept, and for inks: of those nothing
-    tells what a viewer without the profile shows.
+    Empty where none is applied; for greys and inks, for nothing tells what becomes of their copies;
+    and where it is too large or `storage.colour_profile.as_stored` could not use it.
     """
     profile = image.info.get("icc_profile")
-    if not profile or len(profile) > MAX_PROFILE_BYTES or image.mode == "CMYK":
+    # A TIFF may have a number there.
+    if not isinstance(profile, bytes) or not is_rgb(image.mode):
         return b""
-    return bytes(profile) if transform_to_srgb(profile, image.mode) is not None else b""
+    if len(profile) > MAX_PROFILE_BYTES or transform_to_srgb(profile, image.mode) is None:
+        return b""
+    # Tried here, where a crash of LittleCMS costs this picture only.
+    return profile if leads_back(profile) else b""
 
 
 def _band(

@@ -45,10 +45,9 @@ _WHY = {
     1: "is in a protected folder",
     2: "stays as one object under several names",
     3: "was read itself",
-    # By more than a day.
-    -4: "is the oldest",
+    -4: "is the oldest",  # by more than a day
     -3: "has the shortest path",
-    -2: "is the oldest",
+    -2: "is the oldest with so short a path",
     -1: "comes first by name",
 }
 
@@ -143,6 +142,7 @@ def plan_blobs(
         entries: at least one.
     """
     # The census cannot know a name that another process has indexed since.
+    wants_newest = any(wish.kind is PreferenceKind.NEWEST for wish in prefer)
     names = Counter(entry.object_id for entry in entries if entry.object_id)
     oldest = min(entry.last_modified for entry in entries)
     newest = max(entry.last_modified for entry in entries)
@@ -167,7 +167,7 @@ def plan_blobs(
             is_later,
             len(entry.uri),
             # A name says less than even a second does.
-            entry.last_modified,
+            -entry.last_modified if wants_newest else entry.last_modified,
             entry.uri,
         )
 
@@ -193,6 +193,8 @@ def plan_blobs(
         )
         # Between the first and the last four stands what --prefer says.
         words = _WHY | {len(ours) + n: text for n, text in _WHY.items() if n < 0}
+        if wants_newest:
+            words[len(ours) - 2] = "is the newest with so short a path"
         why = words.get(place, "is preferred")
     return BlobPlan(kept, tuple(also_kept), tuple(deleted), why)
 

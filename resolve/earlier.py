@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from resolve.resolution import ResolveOptions
 
 NAME = "resolved"
-_LAYOUT = 2
+_LAYOUT = 3
 _LENGTH_BYTES = 8
 # Some 3 MB before they are compressed.
 _GROUPS_TOGETHER = 2048

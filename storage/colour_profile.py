@@ -20,6 +20,18 @@ _SPACES = {
 # Grey levels by which a profile may move a colour and still count as sRGB: vendors' variants of
 # sRGB round their primaries and their curve differently.
 _SAME_AS_SRGB = 2
+# Grey levels between the colours that a profile is tried on, and the share of them that may not run
+# into an end of the range. Of most of the others: how far from where they were they come back, and
+# how many times as large a step between two of them is shown.
+_PROBE_STEP, _LEAST_WITHIN = 15, 0.15
+_MOSTLY, _BACK_WITHIN, _LARGEST, _LEAST = 0.9, 3, 5.0, 0.4
+# The same of the colours of one picture, on the mean and nearly all.
+_MEAN_AWAY, _NEARLY_ALL, _MOST_AWAY = 1.5, 0.999, 16
+
+
+def is_rgb(mode: str) -> bool:
+    """True for Pillow's modes whose pixels a profile of an RGB space describes."""
+    return mode in _SPACES["RGB "][1]
 
 
 class ColourTransform:
@@ -76,6 +88,11 @@ def transform_to_srgb(profile: bytes, mode: str) -> ColourTransform | None:
     return transform
 
 
+def leads_back(profile: bytes) -> bool:
+    """True when `as_stored` can be asked about pictures that have this profile."""
+    return _transform_from_srgb(profile) is not None
+
+
 def as_stored(rgb: U8, profile: bytes) -> U8 | None:
     """The colours of a picture as its file has them, which a viewer shows that ignores the profile.
 
@@ -83,52 +100,77 @@ def as_stored(rgb: U8, profile: bytes) -> U8 | None:
 
     Args:
         rgb: uint8 (h, w, 3), brought from the profile to sRGB.
-        profile: the ICC profile, of an RGB or a grey space.
+        profile: the ICC profile, of an RGB space.
 
     Returns:
-        uint8 (h, w, 3), the three equal for a grey profile; None where the profile only tells the
-        way to sRGB.
+        uint8 (h, w, 3); None where the profile is damaged or only tells the way to sRGB, or where
+        what it gives for these colours would not be shown as they are.
     """
-    transform = _transform_from_srgb(profile)
-    if transform is None:
+    from_srgb, to_srgb = _transform_from_srgb(profile), transform_to_srgb(profile, "RGB")
+    if from_srgb is None or to_srgb is None:
         return None
-    stored = ImageCms.applyTransform(Image.fromarray(rgb), transform)
-    return None if stored is None else np.array(stored.convert("RGB"), dtype=np.uint8)
+    try:
+        stored = from_srgb.apply(Image.fromarray(rgb))
+        shown = np.asarray(to_srgb.apply(stored), np.int16)
+    except Exception:  # noqa: BLE001
+        # As above.
+        return None
+    away = np.abs(shown - rgb).max(axis=-1)
+    if float(away.mean()) > _MEAN_AWAY or float(np.quantile(away, _NEARLY_ALL)) > _MOST_AWAY:
+        return None
+    return np.array(stored, dtype=np.uint8)
 
 
 @lru_cache(maxsize=128)
-def _transform_from_srgb(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+def _transform_from_srgb(profile: bytes) -> ColourTransform | None:
+    to_srgb = transform_to_srgb(profile, "RGB")
+    if to_srgb is None:
+        return None
     try:
-        target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"),
-            target,
+        from_srgb = ColourTransform(
+            ImageCms.buildTransform(
+                ImageCms.createProfile("sRGB"),
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                "RGB",
+                "RGB",
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            ),
             "RGB",
-            _SPACES[str(target.profile.xcolor_space)][0],
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
+        return from_srgb if _leads_back(to_srgb, from_srgb) else None
     except Exception:  # noqa: BLE001
         # As above; and many profiles have tables for one direction only.
         return None
 
 
-def with_assigned(rgb: U8, profile: bytes) -> U8:
-    """A picture as it would be shown if its file had this profile, its colours those it has now.
+def _leads_back(to_srgb: ColourTransform, from_srgb: ColourTransform) -> bool:
+    """True when colours come back as they were, and different ones are stored as different.
 
-    Args:
-        rgb: uint8 (h, w, 3), sRGB.
-        profile: an ICC profile of an RGB or a grey space.
-
-    Returns:
-        uint8 (h, w, 3), sRGB; the picture as it is where the profile says nothing about it.
+    Anybody can write a profile under which all pictures are stored as the same, or shown as hardly
+    anything. Of nineteen of cameras, screens and photo editors, nine tenths of the colours that run
+    into no end of the range come back within a level, and a step between two is shown as at most
+    five times and mostly at least as half of one.
     """
-    image = Image.fromarray(rgb)
-    for pixels in (image, image.convert("L")):
-        transform = transform_to_srgb(profile, pixels.mode)
-        if transform is not None:
-            return np.array(transform.apply(pixels), dtype=np.uint8)
-    return rgb
+    levels = np.arange(0, 256, _PROBE_STEP, dtype=np.uint8)
+    stored = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    shown = to_srgb.apply(Image.fromarray(stored.reshape(1, -1, 3)))
+    back = np.asarray(from_srgb.apply(shown), np.int16).reshape(stored.shape)
+    colours = np.asarray(shown, np.float64).reshape(stored.shape)
+    is_within = np.all((colours > 0) & (colours < 255), axis=-1)
+    if float(is_within.mean()) < _LEAST_WITHIN:
+        return False
+    away = np.abs(back - stored).max(axis=-1)[is_within]
+    here = colours[:-1, :-1, :-1]
+    along = (colours[1:, :-1, :-1], colours[:-1, 1:, :-1], colours[:-1, :-1, 1:])
+    # Columns are what a step of a channel is shown as.
+    steps = np.stack([there - here for there in along], axis=-1) / _PROBE_STEP
+    gains = np.linalg.svd(steps, compute_uv=False)
+    return bool(
+        np.quantile(away, _MOSTLY) <= _BACK_WITHIN
+        and np.quantile(gains[..., 0], _MOSTLY) <= _LARGEST
+        and np.median(gains[..., -1]) >= _LEAST
+    )
 
 
 def _is_identity(transform: ColourTransform, mode: str) -> bool:

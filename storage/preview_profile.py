@@ -35,7 +35,7 @@ def profile_in(preview: bytes) -> bytes:
     """The profile in a preview; empty without one."""
     place = _after_first_segment(preview)
     start = place + len(_MARKER) + _LENGTH_BYTES
-    if not preview[place:].startswith(_MARKER) or not preview[start:].startswith(_NAME):
+    if not preview.startswith(_MARKER, place) or not preview.startswith(_NAME, start):
         return b""
     length = int.from_bytes(preview[start - _LENGTH_BYTES : start], "big")
     return preview[start + len(_NAME) : start - _LENGTH_BYTES + length]

@@ -10,12 +10,11 @@ The first map whose pixels agree ends the search; when none does, the verdict is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from storage.colour_profile import as_stored, with_assigned
+from storage.colour_profile import as_stored
 from storage.records import ImageRecord
 from verify.alignment import EQUAL_FRAMES, Aligner, Proposal, refined
 from verify.calibration import THRESHOLDS, Strictness, Thresholds
@@ -45,16 +44,14 @@ from verify.evidence import (
 from verify.geometry import F64
 from verify.imitation import filtered, likeness, resaved, shaded
 from verify.matchers.base import Matcher
-from verify.relation import describe, named_without_profile
+from verify.relation import describe, lost_its_colour, named_without_profile
 from verify.score import score
 from verify.verdict import Relation, Verdict
 
-VERIFIER_VERSION = "57"
+VERIFIER_VERSION = "58"
 NO_MAP = "no map brings the two together"
-_COLOUR_SPREAD = 6.0
 # Of the frame: rounding, and the margin that is never compared.
 _WHOLE = 0.98
-_GREY = 0.15
 # The pixels do meet: another map would only show the same changes again.
 _ALIGNED = 0.90
 # Noise in grey levels up to which two frames without texture do meet.
@@ -147,10 +144,15 @@ class Verifier:
         verdict, is_settled = self._as_shown(a, b, proposal)
         if verdict is None or verdict.is_copy or verdict.reason in BOTH_STAY:
             return verdict, is_settled
-        for alike in _under_one_profile(a, b):
-            other, _ = self._as_shown(*alike, proposal)
+        if verdict.measurements.get("agreement", 0.0) < _ALIGNED:
+            return verdict, is_settled
+        files = _without_profile(a, b)
+        if files is not None:
+            other, _ = self._as_shown(*files, proposal)
             if other is not None and other.is_copy:
-                return named_without_profile(other), True
+                named = named_without_profile(other, verdict)
+                if named.a_covers_b or named.b_covers_a:
+                    return named, True
         return verdict, is_settled
 
     def _as_shown(
@@ -258,22 +260,19 @@ def _different(
     return Verdict(Relation.DIFFERENT, probability, False, False, transform, measured, doubt)
 
 
-def _under_one_profile(a: VerifyImage, b: VerifyImage) -> Iterator[tuple[VerifyImage, VerifyImage]]:
-    """The two as if neither had a profile, and as if both had it, where only one of them has.
+def _without_profile(a: VerifyImage, b: VerifyImage) -> tuple[VerifyImage, VerifyImage] | None:
+    """The two as their files have them, where one has a profile and the other has none at all.
 
-    Copies have often lost it, and were edited by what knew nothing of it. The first is as they were
-    then, but for colours that sRGB does not have; the second knows no such colours, and makes more
-    of what compression has left of them.
+    Copies have often lost it, and were edited by what knew nothing of it.
     """
-    if bool(a.profile) == bool(b.profile):
-        return
     tagged, other = (a, b) if a.profile else (b, a)
+    if not tagged.profile or other.record.metadata.has_icc:
+        return None
     stored = as_stored(tagged.rgb, tagged.profile)
-    if stored is not None:
-        plain = replace(tagged, rgb=stored)
-        yield (plain, b) if tagged is a else (a, plain)
-    assigned = replace(other, rgb=with_assigned(other.rgb, tagged.profile))
-    yield (a, assigned) if tagged is a else (assigned, b)
+    if stored is None:
+        return None
+    plain = replace(tagged, rgb=stored)
+    return (plain, b) if tagged is a else (a, plain)
 
 
 def _covers(a: ImageRecord, b: ImageRecord, evidence: Evidence, frames: Frames,
@@ -315,6 +314,4 @@ def _is_only_framed(covered: FrameShare, covering: FrameShare, limits: Threshold
 def _lost_its_colour(evidence: Evidence, *, of_a: bool) -> bool:
     grading = evidence.residual.grading
     colour, other = grading.tones_a.colour, grading.tones_b.colour
-    if not of_a:
-        colour, other = other, colour
-    return other > _COLOUR_SPREAD and colour < _GREY * other
+    return lost_its_colour(colour, other) if of_a else lost_its_colour(other, colour)

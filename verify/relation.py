@@ -20,6 +20,14 @@ _CROPPED = 0.975
 _TONE = 3.0
 _BLURRED = 1.3
 _NOISY = 3.5
+# Of a spread of colour, grey levels; the share of it up to which another picture is grey.
+_COLOUR_SPREAD, _GREY = 6.0, 0.15
+# As of `Tones`, of both.
+_TONES = [
+    f"{tone}_{side}"
+    for tone in ("brightness", "contrast", "red", "blue", "colour")
+    for side in "ab"
+]
 _NO_PROFILE = "one of them without its colour profile"
 
 
@@ -88,9 +96,30 @@ def describe(
     return Relation.REENCODED, "the same picture, saved again", extra
 
 
-def named_without_profile(copy: Verdict) -> Verdict:
-    """The verdict on two copies of which one has lost the profile of its colours, saying so."""
-    if copy.relation is Relation.REENCODED:
-        return replace(copy, relation=Relation.ADJUSTED, reason=_NO_PROFILE)
-    relation = copy.relation if copy.relation is Relation.ADJUSTED else Relation.EDITED
-    return replace(copy, relation=relation, reason=f"{copy.reason}, {_NO_PROFILE}")
+def named_without_profile(copy: Verdict, shown: Verdict) -> Verdict:
+    """The verdict on two copies of which one has lost the profile of its colours, saying so.
+
+    Args:
+        copy: by the colours that the files have.
+        shown: by those that are seen: which of the two is grey is told by them.
+    """
+    tones = {name: shown.measurements[name] for name in _TONES if name in shown.measurements}
+    measured = copy.measurements | tones
+    colour_a, colour_b = measured["colour_a"], measured["colour_b"]
+    relation, reason = Relation.ADJUSTED, _NO_PROFILE
+    if copy.relation is not Relation.REENCODED:
+        reason = f"{copy.reason}, {_NO_PROFILE}"
+        relation = copy.relation if copy.relation is Relation.ADJUSTED else Relation.EDITED
+    return replace(
+        copy,
+        relation=relation,
+        reason=reason,
+        a_covers_b=copy.a_covers_b and not lost_its_colour(colour_a, colour_b),
+        b_covers_a=copy.b_covers_a and not lost_its_colour(colour_b, colour_a),
+        measurements=measured,
+    )
+
+
+def lost_its_colour(colour: float, other: float) -> bool:
+    """True for a picture that is grey beside another with such a spread of its colours."""
+    return other > _COLOUR_SPREAD and colour < _GREY * other

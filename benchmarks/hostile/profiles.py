@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _D50 = (0.9642, 1.0, 0.82491)
 # The primaries adapted to D50.
-_DISPLAY_P3 = {
-    b"rXYZ": (0.51512, 0.24120, -0.00105),
-    b"gXYZ": (0.29198, 0.69225, 0.04189),
-    b"bXYZ": (0.15710, 0.06657, 0.78407),
-}
-_ADOBE_RGB = {
-    b"rXYZ": (0.60974, 0.31111, 0.01947),
-    b"gXYZ": (0.20528, 0.62567, 0.06087),
-    b"bXYZ": (0.14919, 0.06322, 0.74457),
-}
+_DISPLAY_P3 = (
+    (0.51512, 0.24120, -0.00105),
+    (0.29198, 0.69225, 0.04189),
+    (0.15710, 0.06657, 0.78407),
+)
+_ADOBE_RGB = (
+    (0.60974, 0.31111, 0.01947),
+    (0.20528, 0.62567, 0.06087),
+    (0.14919, 0.06322, 0.74457),
+)
 
 
 def wide_gamut_profile() -> bytes:
     """A version 2 matrix profile with the primaries of Display P3 and a gamma of 2.2."""
-    return _matrix_profile(_DISPLAY_P3)
+    return rgb_profile(_DISPLAY_P3, 2.2)
 
 
 def adobe_rgb_profile() -> bytes:
     """The same with the primaries of Adobe RGB (1998), what photographers' cameras offer."""
-    return _matrix_profile(_ADOBE_RGB)
+    return rgb_profile(_ADOBE_RGB, 2.2)
 
 
-def _matrix_profile(primaries: Mapping[bytes, tuple[float, float, float]]) -> bytes:
-    tags = {name: xyz_tag(*xyz) for name, xyz in {**primaries, b"wtpt": _D50}.items()}
-    return icc_file(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_tag(2.2)))
+def rgb_profile(primaries: Sequence[Sequence[float]], gamma: float) -> bytes:
+    """A version 2 matrix profile.
+
+    Args:
+        primaries: what red, green and blue are in XYZ, adapted to D50.
+    """
+    xyz = zip((b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt"), (*primaries, _D50), strict=True)
+    tags = {name: xyz_tag(*values) for name, values in xyz}
+    return icc_file(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_tag(gamma)))
 
 
 def icc_file(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:

@@ -344,6 +344,11 @@ def test_a_damaged_profile_is_ignored(profile, photo, encode):
     np.testing.assert_array_equal(image.rgb, np.asarray(photo))
 
 
+def test_a_tiff_with_a_number_in_place_of_a_profile_is_read(photo, encode):
+    image = decode(encode(photo, "TIFF", tiffinfo={34675: 7}), LIMITS)
+    assert (image.full_width, image.profile) == (photo.width, b"")
+
+
 def test_an_srgb_profile_changes_nothing(photo, encode):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = decode(encode(photo, "PNG", icc_profile=profile), LIMITS)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
-from benchmarks.hostile.profiles import wide_gamut_profile
+from benchmarks.hostile.profiles import gamma_tag, icc_file, wide_gamut_profile, xyz_tag
 from indexer.decode import DecodeLimits, decode
 from indexer.errors import UndecodableImage
 from indexer.extract import ExtractOptions, extract
@@ -149,8 +149,9 @@ def test_the_preview_of_a_picture_with_a_profile_is_in_srgb_and_has_the_profile(
         ("RGB", wide_gamut_profile() + bytes(MAX_PROFILE_BYTES)),
         ("RGB", b"no profile"),
         ("CMYK", wide_gamut_profile()),
+        ("L", icc_file(b"GRAY", {b"kTRC": gamma_tag(1.0), b"wtpt": xyz_tag(0.9642, 1, 0.82491)})),
     ],
-    ids=["sRGB", "too large", "damaged", "of another space"],
+    ids=["sRGB", "too large", "damaged", "of another space", "of greys"],
 )
 def test_other_profiles_are_not_kept(mode, profile, photo, encode):
     content = encode(photo.convert(mode), "JPEG", icc_profile=profile)

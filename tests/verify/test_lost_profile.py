@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from benchmarks.evaluation_set.photographs import photograph
-from benchmarks.hostile.profiles import adobe_rgb_profile, wide_gamut_profile
+from benchmarks.hostile.profiles import adobe_rgb_profile, rgb_profile, wide_gamut_profile
 from indexer.extract import ExtractOptions, extract
 from resolve.verdicts import verify_image
 from tests.verify.gallery import PHOTOGRAPHS
@@ -21,6 +21,13 @@ from verify.evidence import VerifyImage
 from verify.verdict import Relation
 
 U8 = NDArray[np.uint8]
+DISPLAY_P3 = (
+    (0.51512, 0.24120, -0.00105),
+    (0.29198, 0.69225, 0.04189),
+    (0.15710, 0.06657, 0.78407),
+)
+# A third of the white each: what all three channels show as.
+GREY = (0.3214, 1 / 3, 0.27497)
 PROFILES = {"Adobe RGB": adobe_rgb_profile(), "wide gamut": wide_gamut_profile()}
 
 
@@ -39,7 +46,7 @@ def vivid(name: str) -> U8:
     """A dull photograph with a badge in strong colours, the only ones that a lost profile dulls."""
     grey = cv2.cvtColor(photograph(name), cv2.COLOR_RGB2GRAY)
     values = np.repeat(grey[..., None], 3, axis=2)
-    for place, colour in enumerate([(230, 30, 40), (30, 200, 60), (40, 60, 220), (240, 200, 30)]):
+    for place, colour in enumerate([(190, 70, 70), (80, 170, 95), (70, 85, 190), (200, 170, 80)]):
         left = 30 + 16 * place
         cv2.rectangle(values, (left, 40), (left + 15, 64), colour, cv2.FILLED)
     return values
@@ -83,6 +90,31 @@ def test_another_colour_is_another_picture_with_and_without_a_profile(
     other = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.uint8)
     verdict = verifier.verify(saved(values, PROFILES[profile]), saved(other, quality=75))
     assert not verdict.is_copy, verdict.measurements
+
+
+def test_a_grey_picture_is_none_for_one_in_colour(verifier: Verifier) -> None:
+    """A profile under which all colours are shown as greys does not make it one."""
+    colourful, greys = photograph("flower.jpg"), rgb_profile([GREY] * 3, 2.2)
+    for nearly in (0.0, 0.02, 0.2):
+        primaries = (np.array(DISPLAY_P3) * nearly + np.array(GREY) * (1 - nearly)).tolist()
+        profile = rgb_profile(primaries, 2.2) if nearly else greys
+        verdict = verifier.verify(saved(colourful, profile), saved(colourful, quality=75))
+        assert not verdict.a_covers_b, (nearly, verdict.reason, verdict.measurements)
+
+
+def test_a_copy_with_a_profile_of_its_own_has_lost_none(verifier: Verifier) -> None:
+    values = vivid("coffee.png")
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    original, other = saved(values, PROFILES["Adobe RGB"]), saved(values, srgb, quality=75)
+    assert not other.profile and other.record.metadata.has_icc
+    assert not verifier.verify(original, other).is_copy
+
+
+def test_the_tones_are_those_that_are_seen(verifier: Verifier) -> None:
+    values = vivid("coffee.png")
+    original, copy = saved(values, PROFILES["Adobe RGB"]), saved(values, quality=75)
+    measured = verifier.verify(original, copy).measurements
+    assert measured["colour_a"] > measured["colour_b"] * 1.05
 
 
 def test_a_detail_that_changed_is_seen_in_a_copy_without_its_profile(verifier: Verifier) -> None:
