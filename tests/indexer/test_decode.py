@@ -10,7 +10,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
 
 from benchmarks.hostile.profiles import gamma_tag, icc_file, wide_gamut_profile, xyz_tag
 from indexer.decode import DecodeLimits, decode
@@ -345,7 +345,12 @@ def test_a_damaged_profile_is_ignored(profile, photo, encode):
 
 
 def test_a_tiff_with_a_number_in_place_of_a_profile_is_read(photo, encode):
-    image = decode(encode(photo, "TIFF", tiffinfo={34675: 7}), LIMITS)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags.tagtype[34675] = TiffTags.SHORT
+    tags[34675] = 7
+    content = encode(photo, "TIFF", tiffinfo=tags)
+    assert Image.open(io.BytesIO(content)).info["icc_profile"] == 7
+    image = decode(content, LIMITS)
     assert (image.full_width, image.profile) == (photo.width, b"")
 
 
