@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _SAME_AS_SRGB = 2
 # into an end of the range. Of most of the others: how far from where they were they come back, and
 # how many times as large a step between two of them is shown.
 _PROBE_STEP, _LEAST_WITHIN = 15, 0.15
-_MOSTLY, _BACK_WITHIN, _LARGEST, _LEAST = 0.9, 3, 5.0, 0.4
+_MOSTLY, _BACK_WITHIN, _LARGEST, _LEAST = 0.9, 3, 4.0, 0.4
 # The same of the colours of one picture, on the mean and nearly all.
 _MEAN_AWAY, _NEARLY_ALL, _MOST_AWAY = 1.5, 0.999, 16
 
@@ -148,9 +149,9 @@ def _leads_back(to_srgb: ColourTransform, from_srgb: ColourTransform) -> bool:
     """True when colours come back as they were, and different ones are stored as different.
 
     Anybody can write a profile under which all pictures are stored as the same, or shown as hardly
-    anything. Of nineteen of cameras, screens and photo editors, nine tenths of the colours that run
-    into no end of the range come back within a level, and a step between two is shown as at most
-    five times and mostly at least as half of one.
+    anything. Of fifteen of cameras, screens and photo editors, ProPhoto RGB among them, nine tenths
+    of the colours that run into no end of the range come back within a level; a step between two is
+    shown as at most 3.3 times, and mostly as more than half of one.
     """
     levels = np.arange(0, 256, _PROBE_STEP, dtype=np.uint8)
     stored = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
@@ -161,16 +162,20 @@ def _leads_back(to_srgb: ColourTransform, from_srgb: ColourTransform) -> bool:
     if float(is_within.mean()) < _LEAST_WITHIN:
         return False
     away = np.abs(back - stored).max(axis=-1)[is_within]
-    here = colours[:-1, :-1, :-1]
-    along = (colours[1:, :-1, :-1], colours[:-1, 1:, :-1], colours[:-1, :-1, 1:])
+    here, *along = _corners(colours)
     # Columns are what a step of a channel is shown as.
     steps = np.stack([there - here for there in along], axis=-1) / _PROBE_STEP
-    gains = np.linalg.svd(steps, compute_uv=False)
+    gains = np.linalg.svd(steps[np.logical_and.reduce(_corners(is_within))], compute_uv=False)
     return bool(
         np.quantile(away, _MOSTLY) <= _BACK_WITHIN
         and np.quantile(gains[..., 0], _MOSTLY) <= _LARGEST
         and np.median(gains[..., -1]) >= _LEAST
     )
+
+
+def _corners(grid: NDArray[Any]) -> list[NDArray[Any]]:
+    """Of each cell of a grid (n, n, n, ...) the first corner, and the next one along each axis."""
+    return [grid[:-1, :-1, :-1], grid[1:, :-1, :-1], grid[:-1, 1:, :-1], grid[:-1, :-1, 1:]]
 
 
 def _is_identity(transform: ColourTransform, mode: str) -> bool:

@@ -17,6 +17,8 @@ _ADOBE_RGB = (
     (0.20528, 0.62567, 0.06087),
     (0.14919, 0.06322, 0.74457),
 )
+# Of Romm RGB (ProPhoto), which photo editors work in.
+PROPHOTO = ((0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009, 0.82491))
 
 
 def wide_gamut_profile() -> bytes:

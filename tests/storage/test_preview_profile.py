@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.hostile.profiles import (
+    PROPHOTO,
     adobe_rgb_profile,
     gamma_tag,
     icc_file,
@@ -60,7 +61,11 @@ def test_what_is_no_preview_has_no_profile(content):
     assert profile_in(content) == b""
 
 
-@pytest.mark.parametrize("profile", [wide_gamut_profile(), adobe_rgb_profile()])
+@pytest.mark.parametrize(
+    "profile",
+    [wide_gamut_profile(), adobe_rgb_profile(), rgb_profile(PROPHOTO, 1.8)],
+    ids=["Display P3", "Adobe RGB", "ProPhoto"],
+)
 def test_the_stored_colours_come_back_where_srgb_has_them(pixels, profile):
     shown = np.asarray(transform_to_srgb(profile, "RGB").apply(Image.fromarray(pixels)))
     assert np.abs(shown.astype(int) - pixels).mean() > 1
