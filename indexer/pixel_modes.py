@@ -70,10 +70,8 @@ def kept_profile(image: Image.Image) -> bytes:
     # A TIFF may have a number there.
     if not isinstance(profile, bytes) or not is_rgb(image.mode):
         return b""
-    if len(profile) > MAX_PROFILE_BYTES or transform_to_srgb(profile, image.mode) is None:
-        return b""
     # Tried here, where a crash of LittleCMS costs this picture only.
-    return profile if leads_back(profile) else b""
+    return profile if len(profile) <= MAX_PROFILE_BYTES and leads_back(profile) else b""
 
 
 def _band(

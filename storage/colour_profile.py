@@ -36,14 +36,33 @@ def is_rgb(mode: str) -> bool:
 
 
 class ColourTransform:
-    """From the colours of one profile to sRGB."""
+    """From the colours of one profile to those of another: sRGB is one of the two.
 
-    def __init__(self, transform: ImageCms.ImageCmsTransform, mode: str) -> None:
-        self._transform = transform
+    Relative colorimetric with black point compensation, as photo editors convert.
+
+    Raises:
+        Whatever Pillow raises for a profile that is damaged, or that tells another way only.
+    """
+
+    def __init__(
+        self, source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile, mode: str
+    ) -> None:
+        """
+        Args:
+            mode: Pillow's, of the pixels that the source describes.
+        """
+        self._transform = ImageCms.buildTransform(
+            source,
+            target,
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
         self._mode = mode
 
     def apply(self, image: Image.Image) -> Image.Image:
-        """The image in sRGB, mode RGB; alpha is dropped."""
+        """The image in the other profile's colours, mode RGB; alpha is dropped."""
         source = image if image.mode == self._mode else image.convert(self._mode)
         converted = ImageCms.applyTransform(source, self._transform)
         if converted is None:  # only with inPlace=True
@@ -55,9 +74,8 @@ class ColourTransform:
 def transform_to_srgb(profile: bytes, mode: str) -> ColourTransform | None:
     """How to bring pixels of this mode from the profile to sRGB.
 
-    Relative colorimetric with black point compensation, as photo editors convert. None where
-    nothing is to be done: the profile is sRGB in effect, does not describe this mode (a viewer
-    ignores it then), or is damaged.
+    None where nothing is to be done: the profile is sRGB in effect, does not describe this mode (a
+    viewer ignores it then), or is damaged.
 
     Args:
         profile: the ICC profile as embedded.
@@ -69,17 +87,7 @@ def transform_to_srgb(profile: bytes, mode: str) -> ColourTransform | None:
         if space not in _SPACES or mode not in _SPACES[space][1]:
             return None
         input_mode = _SPACES[space][0]
-        transform = ColourTransform(
-            ImageCms.buildTransform(
-                source,
-                ImageCms.createProfile("sRGB"),
-                input_mode,
-                "RGB",
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            ),
-            input_mode,
-        )
+        transform = ColourTransform(source, _srgb(), input_mode)
         if input_mode != "CMYK" and _is_identity(transform, input_mode):
             return None
     except Exception:  # noqa: BLE001
@@ -128,17 +136,8 @@ def _transform_from_srgb(profile: bytes) -> ColourTransform | None:
     if to_srgb is None:
         return None
     try:
-        from_srgb = ColourTransform(
-            ImageCms.buildTransform(
-                ImageCms.createProfile("sRGB"),
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                "RGB",
-                "RGB",
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            ),
-            "RGB",
-        )
+        target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        from_srgb = ColourTransform(_srgb(), target, "RGB")
         return from_srgb if _leads_back(to_srgb, from_srgb) else None
     except Exception:  # noqa: BLE001
         # As above; and many profiles have tables for one direction only.
@@ -153,8 +152,7 @@ def _leads_back(to_srgb: ColourTransform, from_srgb: ColourTransform) -> bool:
     of the colours that run into no end of the range come back within a level; a step between two is
     shown as at most 3.3 times, and mostly as more than half of one.
     """
-    levels = np.arange(0, 256, _PROBE_STEP, dtype=np.uint8)
-    stored = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    stored = _grid(np.arange(0, 256, _PROBE_STEP))
     shown = to_srgb.apply(Image.fromarray(stored.reshape(1, -1, 3)))
     back = np.asarray(from_srgb.apply(shown), np.int16).reshape(stored.shape)
     colours = np.asarray(shown, np.float64).reshape(stored.shape)
@@ -173,19 +171,27 @@ def _leads_back(to_srgb: ColourTransform, from_srgb: ColourTransform) -> bool:
     )
 
 
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _grid(levels: NDArray[Any]) -> U8:
+    """All colours of these levels, uint8 (n, n, n, 3)."""
+    return np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).astype(np.uint8)
+
+
 def _corners(grid: NDArray[Any]) -> list[NDArray[Any]]:
     """Of each cell of a grid (n, n, n, ...) the first corner, and the next one along each axis."""
     return [grid[:-1, :-1, :-1], grid[1:, :-1, :-1], grid[:-1, 1:, :-1], grid[:-1, :-1, 1:]]
 
 
 def _is_identity(transform: ColourTransform, mode: str) -> bool:
-    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     if mode == "L":
         grey = np.arange(256, dtype=np.uint8)[None]
         probe = Image.fromarray(grey)
         expected = np.repeat(grey[..., None], 3, axis=2)
     else:
-        expected = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+        expected = _grid(np.linspace(0, 255, 9).round()).reshape(1, -1, 3)
         probe = Image.fromarray(expected)
     got = np.asarray(transform.apply(probe))
     return int(np.abs(got.astype(np.int16) - expected).max()) <= _SAME_AS_SRGB

@@ -144,16 +144,25 @@ class Verifier:
         verdict, is_settled = self._as_shown(a, b, proposal)
         if verdict is None or verdict.is_copy or verdict.reason in BOTH_STAY:
             return verdict, is_settled
-        if verdict.measurements.get("agreement", 0.0) < _ALIGNED:
-            return verdict, is_settled
+        stored = self._as_stored(a, b, proposal, verdict)
+        return (verdict, is_settled) if stored is None else (stored, True)
+
+    def _as_stored(
+        self, a: VerifyImage, b: VerifyImage, proposal: Proposal, shown: Verdict
+    ) -> Verdict | None:
+        """The verdict on two that are copies by the colours that their files have.
+
+        Args:
+            shown: the verdict by those that are seen.
+        """
+        if shown.measurements.get("agreement", 0.0) < _ALIGNED:
+            return None
         files = _without_profile(a, b)
-        if files is not None:
-            other, _ = self._as_shown(*files, proposal)
-            if other is not None and other.is_copy:
-                named = named_without_profile(other, verdict)
-                if named.a_covers_b or named.b_covers_a:
-                    return named, True
-        return verdict, is_settled
+        verdict = None if files is None else self._as_shown(*files, proposal)[0]
+        if verdict is None or not verdict.is_copy:
+            return None
+        named = named_without_profile(verdict, shown)
+        return named if named.a_covers_b or named.b_covers_a else None
 
     def _as_shown(
         self, a: VerifyImage, b: VerifyImage, proposal: Proposal

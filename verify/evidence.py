@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,13 +200,7 @@ def measurements(evidence: Evidence) -> dict[str, float]:
 
 
 def _tones(tones: Tones, side: str) -> dict[str, float]:
-    return {
-        f"brightness_{side}": tones.brightness,
-        f"contrast_{side}": tones.contrast,
-        f"red_{side}": tones.red,
-        f"blue_{side}": tones.blue,
-        f"colour_{side}": tones.colour,
-    }
+    return {f"{name}_{side}": value for name, value in asdict(tones).items()}
 
 
 def frame_measurements(frames: Frames) -> dict[str, float]:

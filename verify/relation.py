@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storage.records import ImageRecord
 from verify.geometry import project
+from verify.grading import Tones
 from verify.verdict import Relation, Verdict
 
 if TYPE_CHECKING:
@@ -22,12 +23,7 @@ _BLURRED = 1.3
 _NOISY = 3.5
 # Of a spread of colour, grey levels; the share of it up to which another picture is grey.
 _COLOUR_SPREAD, _GREY = 6.0, 0.15
-# As of `Tones`, of both.
-_TONES = [
-    f"{tone}_{side}"
-    for tone in ("brightness", "contrast", "red", "blue", "colour")
-    for side in "ab"
-]
+_TONES = [f"{tone.name}_{side}" for tone in fields(Tones) for side in "ab"]
 _NO_PROFILE = "one of them without its colour profile"
 
 

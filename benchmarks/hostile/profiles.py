@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-_D50 = (0.9642, 1.0, 0.82491)
+D50 = (0.9642, 1.0, 0.82491)
 # The primaries adapted to D50.
-_DISPLAY_P3 = (
+DISPLAY_P3 = (
     (0.51512, 0.24120, -0.00105),
     (0.29198, 0.69225, 0.04189),
     (0.15710, 0.06657, 0.78407),
@@ -23,7 +23,7 @@ PROPHOTO = ((0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009,
 
 def wide_gamut_profile() -> bytes:
     """A version 2 matrix profile with the primaries of Display P3 and a gamma of 2.2."""
-    return rgb_profile(_DISPLAY_P3, 2.2)
+    return rgb_profile(DISPLAY_P3, 2.2)
 
 
 def adobe_rgb_profile() -> bytes:
@@ -37,7 +37,7 @@ def rgb_profile(primaries: Sequence[Sequence[float]], gamma: float) -> bytes:
     Args:
         primaries: what red, green and blue are in XYZ, adapted to D50.
     """
-    xyz = zip((b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt"), (*primaries, _D50), strict=True)
+    xyz = zip((b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt"), (*primaries, D50), strict=True)
     tags = {name: xyz_tag(*values) for name, values in xyz}
     return icc_file(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma_tag(gamma)))
 
@@ -51,7 +51,7 @@ def icc_file(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
         data += value
     size = start + len(data)
     header = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
-    header += b"\0" * 12 + b"acsp" + b"\0" * 28 + _fixed(*_D50)
+    header += b"\0" * 12 + b"acsp" + b"\0" * 28 + _fixed(*D50)
     return header.ljust(128, b"\0") + table + data
 
 

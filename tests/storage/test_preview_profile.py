@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.hostile.profiles import (
+    D50,
+    DISPLAY_P3,
     PROPHOTO,
     adobe_rgb_profile,
     gamma_tag,
@@ -21,16 +23,12 @@ from indexer.preview import encode_preview
 from storage.colour_profile import as_stored, transform_to_srgb
 from storage.preview_profile import MAX_PROFILE_BYTES, profile_in, with_profile
 
-WHITE = (0.9642, 1.0, 0.82491)
-GREY = icc_file(b"GRAY", {b"kTRC": gamma_tag(1.8), b"wtpt": xyz_tag(*WHITE)})
-
-
-P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
-# The three channels show as one grey; nearly so; and in a third of the levels nearly all is stored.
-CONTRARY = rgb_profile([tuple(value / 3 for value in WHITE)] * 3, 2.2)
-NEARLY = np.array(P3) * 0.02 + np.array(WHITE) / 3 * 0.98
-FLAT = rgb_profile(NEARLY.tolist(), 2.2)
-STEEP = rgb_profile(P3, 0.3)
+GREY = icc_file(b"GRAY", {b"kTRC": gamma_tag(1.8), b"wtpt": xyz_tag(*D50)})
+# The three channels show as one grey; nearly so; and what is dark as nearly white.
+ALL_GREY = rgb_profile([[value / 3 for value in D50]] * 3, 2.2)
+NEARLY_GREY = np.array(DISPLAY_P3) * 0.02 + np.array(D50) / 3 * 0.98
+FLAT = rgb_profile(NEARLY_GREY.tolist(), 2.2)
+STEEP = rgb_profile(DISPLAY_P3, 0.3)
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ def test_the_stored_colours_come_back_where_srgb_has_them(pixels, profile):
 
 @pytest.mark.parametrize(
     "profile",
-    [b"no profile", b"", wide_gamut_profile()[:200], GREY, CONTRARY, FLAT, STEEP],
+    [b"no profile", b"", wide_gamut_profile()[:200], GREY, ALL_GREY, FLAT, STEEP],
     ids=["none", "empty", "cut off", "grey", "all greys", "flat", "steep"],
 )
 def test_a_profile_that_leads_nowhere_gives_no_colours(pixels, profile):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from indexer.extract import ExtractOptions, extract
 from resolve.verdicts import verify_image
-from storage.records import Metadata
 from verify.evidence import VerifyImage
 
 U8 = NDArray[np.uint8]
@@ -42,12 +42,20 @@ def indexed(
         quality: of the JPEG it is saved as; 0 for a PNG.
         taken_at, frames: what the file says of itself, where it should say something.
     """
-    content = saved(rgb, quality)
-    digest = hashlib.sha256(content + f"{taken_at} {frames}".encode()).digest()
+    said: dict[str, Any] = {"taken_at": taken_at, "frames": frames}
+    image = seen(saved(rgb, quality), f"{taken_at} {frames}".encode())
+    told = {name: value for name, value in said.items() if value is not None}
+    return replace(
+        image, record=replace(image.record, metadata=replace(image.record.metadata, **told))
+    )
+
+
+def seen(content: bytes, besides: bytes = b"") -> VerifyImage:
+    """A file as verification gets it, after the pass over it.
+
+    Args:
+        besides: what else of it is another in a file with another digest.
+    """
+    digest = hashlib.sha256(content + besides).digest()
     extracted = extract(content, digest, ExtractOptions(network_inputs=()))
-    said: Metadata = extracted.record.metadata
-    if taken_at is not None:
-        said = replace(said, taken_at=taken_at)
-    if frames is not None:
-        said = replace(said, frames=frames)
-    return verify_image(extracted.preview, replace(extracted.record, metadata=said))
+    return verify_image(extracted.preview, extracted.record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 
 import cv2
@@ -12,22 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from benchmarks.evaluation_set.photographs import photograph
-from benchmarks.hostile.profiles import adobe_rgb_profile, rgb_profile, wide_gamut_profile
-from indexer.extract import ExtractOptions, extract
-from resolve.verdicts import verify_image
-from tests.verify.gallery import PHOTOGRAPHS
+from benchmarks.hostile.profiles import (
+    D50,
+    DISPLAY_P3,
+    adobe_rgb_profile,
+    rgb_profile,
+    wide_gamut_profile,
+)
+from tests.verify.gallery import PHOTOGRAPHS, seen
 from verify.cascade import Verifier
 from verify.evidence import VerifyImage
 from verify.verdict import Relation
 
 U8 = NDArray[np.uint8]
-DISPLAY_P3 = (
-    (0.51512, 0.24120, -0.00105),
-    (0.29198, 0.69225, 0.04189),
-    (0.15710, 0.06657, 0.78407),
-)
-# A third of the white each: what all three channels show as.
-GREY = (0.3214, 1 / 3, 0.27497)
 PROFILES = {"Adobe RGB": adobe_rgb_profile(), "wide gamut": wide_gamut_profile()}
 
 
@@ -35,11 +31,7 @@ def saved(rgb: U8, profile: bytes = b"", quality: int = 92) -> VerifyImage:
     """These values in a JPEG with a profile, indexed."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "JPEG", quality=quality, icc_profile=profile or None)
-    content = file.getvalue()
-    extracted = extract(
-        content, hashlib.sha256(content).digest(), ExtractOptions(network_inputs=())
-    )
-    return verify_image(extracted.preview, extracted.record)
+    return seen(file.getvalue())
 
 
 def vivid(name: str) -> U8:
@@ -94,10 +86,10 @@ def test_another_colour_is_another_picture_with_and_without_a_profile(
 
 def test_a_grey_picture_is_none_for_one_in_colour(verifier: Verifier) -> None:
     """A profile under which all colours are shown as greys does not make it one."""
-    colourful, greys = photograph("flower.jpg"), rgb_profile([GREY] * 3, 2.2)
+    colourful, grey = photograph("flower.jpg"), np.array(D50) / 3
     for nearly in (0.0, 0.02, 0.2):
-        primaries = (np.array(DISPLAY_P3) * nearly + np.array(GREY) * (1 - nearly)).tolist()
-        profile = rgb_profile(primaries, 2.2) if nearly else greys
+        primaries = np.array(DISPLAY_P3) * nearly + grey * (1 - nearly)
+        profile = rgb_profile(primaries.tolist(), 2.2)
         verdict = verifier.verify(saved(colourful, profile), saved(colourful, quality=75))
         assert not verdict.a_covers_b, (nearly, verdict.reason, verdict.measurements)
 
